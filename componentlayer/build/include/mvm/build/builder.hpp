@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <mvm/base/result.hpp>
+#include <mvm/base/units.hpp>
+#include <mvm/model/profile.hpp>
+
+namespace mvm::build {
+
+/// Where the builder works and what it may use.
+struct BuildSettings {
+  std::filesystem::path cache;              ///< folder of the build cache; made when missing
+  Bytes cache_limit = 2_GiB;                ///< oldest use goes first when passed
+  std::filesystem::path sdk_include;        ///< holds mvm/job.hpp
+  std::filesystem::path sdk_library;        ///< holds libmvm.so
+  std::string sdk_version;
+  std::chrono::milliseconds time_limit = std::chrono::minutes(5);  ///< for one translation unit
+  Bytes memory_limit = 4_GiB;               ///< private memory of one compiler process
+  unsigned parallel = 0;                    ///< compilers at once; 0: the usable cores
+};
+
+/// Settings from the environment (MVM_CACHE_DIR, MVM_CACHE_LIMIT) and from where this program is
+/// installed, or its build tree.
+[[nodiscard]] BuildSettings default_build_settings();
+
+/// What is built: the sources and options of one job.
+struct BuildRequest {
+  std::string job;
+  std::vector<std::filesystem::path> sources;  ///< absolute
+  model::BuildOptions options;
+};
+
+/// A program in the cache. It stays there at least until `Builder` that returned it is destroyed.
+struct BuiltProgram {
+  std::filesystem::path program;
+  bool from_cache = false;
+  std::chrono::nanoseconds took{0};
+  std::string warnings;                        ///< the compiler's, when it compiled with some
+};
+
+/// Told while building, from the thread that called `build`: the job, units done, units in all.
+using BuildProgress = std::function<void(const std::string& job, unsigned done, unsigned all)>;
+
+/// Turns sources into programs through the system's compiler, with a cache addressed by content:
+/// sources and every header they reach, flags, compiler identity, SDK version, CPU.
+/// Several builders, also in several processes, may share one cache; any may be killed at any time.
+class Builder {
+ public:
+  explicit Builder(BuildSettings settings);
+  ~Builder();
+  Builder(const Builder&) = delete;
+  Builder& operator=(const Builder&) = delete;
+
+  /// Builds one program, or finds it. Errors: kCompilation with the compiler's own diagnostics,
+  /// kCompiler (missing, crashed), kTimedOut, kLimit (memory), kCache (disk full, not writable),
+  /// kInterrupted. Leaves nothing behind but the cache. Call from one thread.
+  [[nodiscard]] Result<BuiltProgram> build(const BuildRequest& request,
+                                           const BuildProgress& progress = {});
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// What the cache holds.
+struct CacheFigures {
+  std::uint64_t programs = 0;
+  Bytes size;
+};
+[[nodiscard]] CacheFigures cache_figures(const std::filesystem::path& cache);
+
+/// Removes what killed builds left in the cache, and the oldest programs over the limit.
+void sweep_cache(const std::filesystem::path& cache, Bytes limit);
+
+}  // namespace mvm::build

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <mvm/base/result.hpp>
+#include <mvm/base/units.hpp>
+
+namespace mvm::queue {
+
+/// Everything that a queue VM is told: the tasks of one machine, their ports, and the channels
+/// that begin or end there. A queue VM looks nothing up; it obeys its wiring plan.
+/// Values only: a plan may be copied, compared, stored, sent to another machine and replayed.
+
+/// How the queue of an edge keeps its messages.
+enum class QueueType : std::uint8_t { kFifo = 0 };
+
+/// What a full queue does with one more message.
+enum class Overflow : std::uint8_t { kBlock = 0 };
+
+/// How one send spreads over the channels of a group of a sending port.
+enum class Spread : std::uint8_t {
+  kOneToOne = 0,    ///< the group has one channel
+  kEach = 1,        ///< every receiver gets every message
+  kRoundRobin = 2,  ///< receivers in turn
+  kShared = 3,      ///< one channel with many receivers; each message goes to exactly one
+  kHash = 4,        ///< equal keys go to the same receiver
+};
+
+[[nodiscard]] std::string_view to_string(QueueType type);
+[[nodiscard]] std::string_view to_string(Overflow overflow);
+[[nodiscard]] std::string_view to_string(Spread spread);  ///< the profile's words: "one-to-one", …
+
+/// A virtual queue as the profile describes it: type and policies.
+struct QueueSpec {
+  QueueType type = QueueType::kFifo;
+  Overflow overflow = Overflow::kBlock;
+  std::uint32_t capacity = 64;     ///< messages, 1 … kMaxCapacity
+  Bytes bytes = 256_KiB;           ///< payload; a larger message is admitted when the queue is empty
+  bool operator==(const QueueSpec&) const = default;
+};
+
+/// A virtual queue bound to its ends. It lives at the receiver.
+struct ChannelSpec {
+  std::uint64_t id = 0;                   ///< unique in the group; the same on every machine
+  QueueSpec queue;
+  std::uint32_t sender = 0;               ///< task id
+  std::uint32_t sender_machine = 0;
+  std::vector<std::uint32_t> receivers;   ///< task ids; more than one only for Spread::kShared
+  std::vector<std::uint32_t> receiver_machines;  ///< of each receiver
+  std::string sender_port;                ///< for messages to people
+  std::string receiver_port;
+  bool operator==(const ChannelSpec&) const = default;
+};
+
+/// The channels that one sending port feeds because of one statement of the topology. A send goes
+/// to every group of its port, and inside a group as `spread` says.
+struct SendGroup {
+  Spread spread = Spread::kOneToOne;
+  std::vector<std::uint32_t> channels;  ///< indices into WiringPlan::channels
+  bool operator==(const SendGroup&) const = default;
+};
+
+/// A task's named end of its edges.
+struct PortSpec {
+  std::string name;
+  std::vector<SendGroup> sends;            ///< empty: a port that only receives
+  std::vector<std::uint32_t> receives;     ///< indices into WiringPlan::channels
+  bool operator==(const PortSpec&) const = default;
+};
+
+/// One task: what to start and what it sees.
+struct TaskSpec {
+  std::uint32_t id = 0;                   ///< unique in the group
+  std::string job;
+  std::uint32_t index = 0;                ///< 0 … count-1 within its job
+  std::uint32_t count = 1;
+  std::vector<std::uint32_t> coordinates; ///< in its topology; {index} where the shape has none
+  std::uint32_t program = 0;              ///< index into WiringPlan::programs
+  std::vector<std::string> arguments;     ///< after the program's name
+  std::vector<std::string> environment;   ///< "NAME=value", on top of the queue VM's own
+  std::string directory;                  ///< working directory; made by the queue VM
+  std::vector<std::string> inputs;        ///< files to stage into it, absolute paths
+  std::vector<std::string> outputs;       ///< globs relative to it, collected at the end
+  std::vector<std::uint32_t> cores;       ///< where it may run; empty: anywhere
+  bool shares_core = false;               ///< another task is pinned to the same core: do not spin
+  std::optional<Bytes> memory;            ///< limit of private memory
+  std::vector<PortSpec> ports;
+
+  [[nodiscard]] std::string name() const; ///< "cell[3]"
+  bool operator==(const TaskSpec&) const = default;
+};
+
+/// What the queue VM does when its control connection is lost.
+enum class ControlLoss : std::uint8_t { kEnd = 0, kHold = 1 };
+
+/// How the queue VMs of a group reach each other.
+struct MachineAddress {
+  std::string endpoint;  ///< ZeroMQ endpoint that this machine's queue VM binds; empty: alone
+  bool operator==(const MachineAddress&) const = default;
+};
+
+/// Keys of the group's links. Empty for links that do not leave the host.
+struct LinkKeys {
+  std::string server_public;  ///< Z85, 40 characters each
+  std::string server_secret;
+  std::string client_public;
+  std::string client_secret;
+  bool operator==(const LinkKeys&) const = default;
+};
+
+struct WiringPlan {
+  std::string group;                       ///< group id
+  std::uint32_t machine = 0;               ///< this machine's index
+  std::vector<MachineAddress> machines;    ///< of the whole group
+  LinkKeys keys;
+  std::vector<std::string> programs;       ///< paths of executables, one per job
+  std::vector<ChannelSpec> channels;       ///< that begin or end on this machine
+  std::vector<TaskSpec> tasks;             ///< of this machine
+  std::string output_directory;            ///< where collected outputs go; "job.index/" below it
+  Duration wall_time{0};                   ///< 0: none. Enforced by the queue VM
+  Duration grace = std::chrono::seconds(5);  ///< between SIGTERM and SIGKILL
+  ControlLoss on_control_loss = ControlLoss::kEnd;
+  Duration hold{0};                        ///< for ControlLoss::kHold
+  bool end_on_failure = true;              ///< the first failed task ends its group
+  bool operator==(const WiringPlan&) const = default;
+};
+
+/// Limits of a plan, so that a hostile or mistaken one is refused before it costs anything.
+inline constexpr std::uint32_t kMaxTasksPerMachine = 200'000;
+inline constexpr std::uint32_t kMaxChannelsPerMachine = 2'000'000;
+inline constexpr std::uint32_t kMaxPortsPerTask = 65'536;      ///< a complete graph of 65,537 tasks
+inline constexpr std::uint32_t kMaxCapacity = 1u << 20;        ///< messages per queue
+inline constexpr std::uint32_t kMaxNameLength = 4096;          ///< names, words, paths (PATH_MAX)
+inline constexpr std::uint32_t kMaxListLength = 65'536;        ///< arguments, inputs, receivers, …
+inline constexpr Bytes kMaxQueueBytes = 1_GiB;
+inline constexpr Bytes kMaxMessage = 1_GiB;
+
+/// The plan in its wire form (little endian, versioned, documented in docs/control-protocol.md).
+[[nodiscard]] std::string encode(const WiringPlan& plan);
+
+/// Reads the wire form. Everything is checked: lengths, limits, indices, enumerations, and that
+/// ports and channels agree. kInvalidPlan says what does not hold.
+[[nodiscard]] Result<WiringPlan> decode_wiring_plan(std::string_view bytes);
+
+/// The checks of `decode_wiring_plan` for a plan made in this process.
+[[nodiscard]] Result<void> check(const WiringPlan& plan);
+
+}  // namespace mvm::queue
