@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// The whole of MVM that a job sees. A job is a program that sends and receives messages through
+/// named ports; who is at the other end stands in the job profile, never here.
+///
+///     #include <mvm/job.hpp>
+///     int main(int argc, char** argv) {
+///       mvm::Job job(argc, argv);
+///       job.port("next").send(42);
+///       int n = job.port("prev").receive<int>();
+///     }
+///
+/// Threads: a `Job` and its ports may be used by any thread, but each port by at most one sending
+/// and one receiving thread at a time, and `receive_any` by one thread at a time.
+/// Blocking: every function says whether it may block. A blocked call burns no CPU for long.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#define MVM_API __attribute__((visibility("default")))
+
+namespace mvm {
+
+class Job;
+class Message;
+class Port;
+
+/// A misuse of MVM or a failure of its surroundings. The message names task, port and remedy.
+class MVM_API error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The other end is gone: nothing more will come, or nobody will take what is sent. A task that
+/// lets it escape from `main` ends as a follower: it is reported, but is no failure of its own.
+class MVM_API closed : public error {
+ public:
+  using error::error;
+};
+
+/// How a type of your own travels. Specialise it with two static functions:
+///     static std::string encode(const T& value);
+///     static T decode(std::string_view bytes);   // throws mvm::error on bytes that are not a T
+template <typename T>
+struct Codec;
+
+namespace detail {
+
+inline constexpr std::int64_t kForever = -1;
+
+/// What an element type is, so that a receiver notices a sender of another type. 0 fits anything.
+template <typename T>
+constexpr std::uint32_t type_tag() {
+  using U = std::remove_cv_t<T>;
+  const auto size = static_cast<std::uint32_t>(sizeof(U));
+  if constexpr (std::is_same_v<U, std::byte> || std::is_same_v<U, unsigned char>) {
+    return 0;
+  } else if constexpr (std::is_enum_v<U>) {
+    return type_tag<std::underlying_type_t<U>>();
+  } else if constexpr (std::is_same_v<U, bool>) {
+    return 4u << 24 | size;
+  } else if constexpr (std::is_same_v<U, char>) {
+    return 5u << 24 | size;
+  } else if constexpr (std::is_floating_point_v<U>) {
+    return 3u << 24 | size;
+  } else if constexpr (std::is_integral_v<U>) {
+    return (std::is_signed_v<U> ? 1u : 2u) << 24 | size;
+  } else {
+    return 6u << 24 | (size & 0xffffffu);
+  }
+}
+
+template <typename T, typename = void>
+struct has_codec : std::false_type {};
+template <typename T>
+struct has_codec<T, std::void_t<decltype(Codec<T>::encode(std::declval<const T&>()))>>
+    : std::true_type {};
+
+/// Contiguous and of trivially copyable elements: vector, array, span, string, string_view, Loan.
+template <typename T, typename = void>
+struct is_range : std::false_type {};
+template <typename T>
+struct is_range<T, std::void_t<decltype(std::declval<const T&>().data()),
+                               decltype(std::declval<const T&>().size())>>
+    : std::is_trivially_copyable<std::remove_pointer_t<decltype(std::declval<T&>().data())>> {};
+
+template <typename T>
+using element_t =
+    std::remove_cv_t<std::remove_pointer_t<decltype(std::declval<const T&>().data())>>;
+
+template <typename T, typename = void>
+struct is_resizable : std::false_type {};
+template <typename T>
+struct is_resizable<T, std::void_t<decltype(std::declval<T&>().resize(std::size_t{}))>>
+    : is_range<T> {};
+
+/// Nanoseconds of any std::chrono duration, without its header.
+template <typename Duration>
+constexpr std::int64_t nanoseconds(const Duration& duration) {
+  using Period = typename Duration::period;
+  return static_cast<std::int64_t>(static_cast<long double>(duration.count()) * Period::num *
+                                   1'000'000'000 / Period::den);
+}
+
+/// A message or a loan as the library sees it. Plain, so that the library's border is stable.
+struct Block {
+  void* data = nullptr;
+  std::size_t size = 0;
+  Port* port = nullptr;
+  std::uint64_t cookie = 0;   ///< the library's own
+  void* owner = nullptr;      ///< the library's own
+  std::uint32_t type = 0;
+};
+
+/// `timeout_ns`: negative waits for ever, 0 does not wait. `key`: for ports that spread by hash;
+/// null: the message's bytes are the key. False: no room in time.
+MVM_API bool send(Port& port, const void* data, std::size_t size, std::uint32_t type,
+                  std::int64_t timeout_ns, const std::uint64_t* key);
+MVM_API Block loan(Port& port, std::size_t size);
+MVM_API void send_loan(Port& port, Block& block, std::uint32_t type);
+MVM_API void drop_loan(Block& block) noexcept;
+
+enum class Got { kMessage, kNothing, kEnd };
+MVM_API Got receive(Port& port, Block& out, std::int64_t timeout_ns);
+MVM_API Got receive_any(Job& job, Block& out, std::int64_t timeout_ns);
+/// Copies the next message straight to `data`; `size` is the room there, then the message's length.
+MVM_API Got receive_into(Port& port, void* data, std::size_t& size, std::uint32_t type,
+                         std::int64_t timeout_ns);
+MVM_API void release(Block& block) noexcept;
+
+[[noreturn]] MVM_API void throw_closed(const Port& port);
+[[noreturn]] MVM_API void throw_mismatch(const Block& block, std::uint32_t wanted_type,
+                                         std::size_t wanted_size);
+
+}  // namespace detail
+
+/// For a port whose link says `spread="hash"`: messages with equal keys go to the same receiver.
+struct Key {
+  std::uint64_t value;
+};
+
+/// Memory of the queue itself, lent for one message: fill it, then `port.send(std::move(loan))`.
+/// Nothing is copied up to the queue's byte capacity, and above it while the queue VM has room.
+/// A loan that is never sent is given back by the destructor. Not thread safe. Alignment 64 bytes.
+template <typename T>
+class Loan {
+  static_assert(std::is_trivially_copyable_v<T>, "only trivially copyable values can be lent");
+
+ public:
+  Loan(Loan&& other) noexcept : block_(std::exchange(other.block_, {})) {}
+  Loan& operator=(Loan&& other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~Loan() {
+    if (block_.data != nullptr) detail::drop_loan(block_);
+  }
+
+  T* data() const { return static_cast<T*>(block_.data); }
+  std::size_t size() const { return block_.size / sizeof(T); }
+  T* begin() const { return data(); }
+  T* end() const { return data() + size(); }
+  T& operator[](std::size_t i) const { return data()[i]; }
+
+ private:
+  friend class Port;
+  explicit Loan(detail::Block block) : block_(block) {}
+  detail::Block block_;
+};
+
+/// A received message, seen where it lies in the queue; released when it dies. It counts as
+/// received only then, so the sender may find the queue full until then. Move only. Release in the
+/// thread that received. The port that it came from stays valid as long as the `Job`.
+class Message {
+ public:
+  Message() = default;
+  explicit Message(detail::Block block) : block_(block) {}
+  Message(Message&& other) noexcept : block_(std::exchange(other.block_, {})) {}
+  Message& operator=(Message&& other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~Message() { release(); }
+
+  const void* data() const { return block_.data; }
+  std::size_t size() const { return block_.size; }           ///< bytes
+  Port& port() const { return *block_.port; }                ///< where it arrived
+  std::string_view text() const { return {static_cast<const char*>(block_.data), block_.size}; }
+
+  /// A copy as a value, vector, string, or a type with a codec. Throws `error` when the sender
+  /// sent another type or a length that does not fit.
+  template <typename T>
+  T as() const;
+
+  /// The elements in place: `for (double x : message.view<double>())`.
+  template <typename T>
+  struct View {
+    const T* first;
+    std::size_t count;
+    const T* begin() const { return first; }
+    const T* end() const { return first + count; }
+    const T* data() const { return first; }
+    std::size_t size() const { return count; }
+    const T& operator[](std::size_t i) const { return first[i]; }
+  };
+  template <typename T>
+  View<T> view() const {
+    check<T>();
+    return {static_cast<const T*>(block_.data), block_.size / sizeof(T)};
+  }
+
+  /// Gives the memory back before the object dies.
+  void release() {
+    if (block_.port != nullptr) detail::release(block_);
+    block_ = {};
+  }
+
+ private:
+  template <typename T>
+  void check() const {
+    const auto wanted = detail::type_tag<T>();
+    if ((wanted != 0 && block_.type != 0 && wanted != block_.type) || block_.size % sizeof(T) != 0) {
+      detail::throw_mismatch(block_, wanted, sizeof(T));
+    }
+  }
+  detail::Block block_;
+};
+
+/// A task's named end of its edges. Found through `Job::port`; owned by the `Job`.
+class Port {
+ public:
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+  MVM_API std::string_view name() const;
+  MVM_API bool can_send() const;     ///< at least one edge leaves here
+  MVM_API bool can_receive() const;  ///< at least one edge arrives here
+  /// True when everything sent to this port was received and every sender is gone.
+  MVM_API bool ended() const;
+
+  /// Sends one message: a trivially copyable value, a contiguous range of them, a string, or a type
+  /// with a codec; at most 1 GiB. Blocks while the queue is full. When it returns, the receiver can
+  /// get the message whatever this task does next. Throws `closed` when every receiver is gone.
+  template <typename T>
+  void send(const T& value) {
+    send_value(value, detail::kForever, nullptr);
+  }
+  template <typename T>
+  void send(const T& value, Key key) {
+    send_value(value, detail::kForever, &key.value);
+  }
+  /// Sends what was lent by this port. Does not copy.
+  template <typename T>
+  void send(Loan<T>&& loan) {
+    detail::send_loan(*this, loan.block_, detail::type_tag<T>());
+    loan.block_ = {};
+  }
+  /// False when the queue is full. Does not block.
+  template <typename T>
+  [[nodiscard]] bool try_send(const T& value) {
+    return send_value(value, 0, nullptr);
+  }
+  /// False when there was no room within `timeout`, a std::chrono duration.
+  template <typename T, typename Duration>
+  [[nodiscard]] bool send_for(const T& value, const Duration& timeout) {
+    return send_value(value, detail::nanoseconds(timeout), nullptr);
+  }
+  /// Raw bytes.
+  void send_bytes(const void* data, std::size_t size) {
+    detail::send(*this, data, size, 0, detail::kForever, nullptr);
+  }
+
+  /// Memory for `count` values, sent without a copy. May block until the queue has room.
+  template <typename T>
+  [[nodiscard]] Loan<T> loan(std::size_t count) {
+    return Loan<T>(detail::loan(*this, count * sizeof(T)));
+  }
+
+  /// The next message as a `T`: a value, vector, string, a type with a codec, or `Message` for a
+  /// view without a copy. Blocks until one comes. Throws `closed` at the end of the stream.
+  template <typename T>
+  T receive() {
+    auto message = take(detail::kForever);
+    if (!message) detail::throw_closed(*this);
+    return convert<T>(std::move(*message));
+  }
+  /// Like `receive`, but empty at the end of the stream: `while (auto row = port.next<Row>())`.
+  template <typename T>
+  std::optional<T> next() {
+    return convert_some<T>(take(detail::kForever));
+  }
+  /// Empty when no message is there. Does not block.
+  template <typename T>
+  std::optional<T> try_receive() {
+    return convert_some<T>(take(0));
+  }
+  /// Empty when none came within `timeout`, or at the end of the stream (see `ended`).
+  template <typename T, typename Duration>
+  std::optional<T> receive_for(const Duration& timeout) {
+    return convert_some<T>(take(detail::nanoseconds(timeout)));
+  }
+  /// Copies the next message into a range of yours and returns the number of elements. Throws
+  /// `error` when it does not fit. The quickest form for data of known size. Blocks.
+  template <typename Range>
+  std::size_t receive_into(Range&& range) {
+    using Element = detail::element_t<std::remove_reference_t<Range>>;
+    static_assert(std::is_trivially_copyable_v<Element>);
+    std::size_t size = range.size() * sizeof(Element);
+    if (detail::receive_into(*this, range.data(), size, detail::type_tag<Element>(),
+                             detail::kForever) != detail::Got::kMessage) {
+      detail::throw_closed(*this);
+    }
+    return size / sizeof(Element);
+  }
+
+  /// Ends the sending side: receivers see the end of the stream after what was sent. Sending
+  /// afterwards throws `error`. Happens by itself when the task ends.
+  MVM_API void close();
+
+ private:
+  friend class Job;
+  friend struct PortAccess;
+  Port() = default;
+  ~Port() = default;
+
+  template <typename T>
+  bool send_value(const T& value, std::int64_t timeout_ns, const std::uint64_t* key) {
+    if constexpr (detail::has_codec<T>::value) {
+      const std::string bytes = Codec<T>::encode(value);
+      return detail::send(*this, bytes.data(), bytes.size(), 0, timeout_ns, key);
+    } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+      const std::string_view words = value;
+      return detail::send(*this, words.data(), words.size(), detail::type_tag<char>(), timeout_ns,
+                          key);
+    } else if constexpr (detail::is_range<T>::value) {
+      using Element = detail::element_t<T>;
+      return detail::send(*this, value.data(), value.size() * sizeof(Element),
+                          detail::type_tag<Element>(), timeout_ns, key);
+    } else {
+      static_assert(std::is_trivially_copyable_v<T> && !std::is_pointer_v<T>,
+                    "send a trivially copyable value, a contiguous range of them, a string, or "
+                    "specialise mvm::Codec for the type");
+      using Element = std::remove_all_extents_t<T>;
+      return detail::send(*this, &value, sizeof value, detail::type_tag<Element>(), timeout_ns,
+                          key);
+    }
+  }
+
+  std::optional<Message> take(std::int64_t timeout_ns) {
+    detail::Block block;
+    if (detail::receive(*this, block, timeout_ns) != detail::Got::kMessage) return std::nullopt;
+    return Message(block);
+  }
+
+  template <typename T>
+  static T convert(Message&& message) {
+    if constexpr (std::is_same_v<T, Message>) {
+      return std::move(message);
+    } else {
+      return message.as<T>();
+    }
+  }
+  template <typename T>
+  static std::optional<T> convert_some(std::optional<Message>&& message) {
+    if (!message) return std::nullopt;
+    return convert<T>(std::move(*message));
+  }
+
+  void* state_ = nullptr;
+};
+
+/// This task's membership in its job group. Make one, at the start of `main`. Attaching waits until
+/// the whole group is wired. Throws `error` with what to do when the program was not started by mvm.
+class Job {
+ public:
+  MVM_API Job(int argc, char** argv);
+  MVM_API ~Job();
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
+
+  MVM_API std::string_view name() const;    ///< "cell[3]"
+  MVM_API std::size_t index() const;        ///< 0 … count()-1
+  MVM_API std::size_t count() const;        ///< tasks of this job
+  MVM_API const std::vector<std::size_t>& coordinates() const;  ///< in the shape, {index} if none
+  MVM_API const std::vector<std::string>& arguments() const;    ///< the profile's <arg>s
+  MVM_API std::string_view directory() const;                   ///< working directory of the task
+
+  /// The port of that name. `port` throws `error` with the names there are; `find_port` gives null,
+  /// as at the border of a mesh.
+  MVM_API Port& port(std::string_view name);
+  MVM_API Port* find_port(std::string_view name);
+  MVM_API const std::vector<Port*>& ports();  ///< all, in the order of the topology
+
+  /// The next message of any port, in turn among those that have one. Blocks. Throws `closed` when
+  /// every port has ended; `next_any` is empty then. The view is released when it dies.
+  Message receive_any() {
+    auto message = next_any();
+    if (!message) throw_all_closed();
+    return std::move(*message);
+  }
+  std::optional<Message> next_any() { return take(detail::kForever); }
+  std::optional<Message> try_receive_any() { return take(0); }
+  template <typename Duration>
+  std::optional<Message> receive_any_for(const Duration& timeout) {
+    return take(detail::nanoseconds(timeout));
+  }
+
+ private:
+  friend struct JobAccess;
+  [[noreturn]] MVM_API void throw_all_closed() const;
+  std::optional<Message> take(std::int64_t timeout_ns) {
+    detail::Block block;
+    if (detail::receive_any(*this, block, timeout_ns) != detail::Got::kMessage) return std::nullopt;
+    return Message(block);
+  }
+  void* state_ = nullptr;
+};
+
+template <typename T>
+T Message::as() const {
+  if constexpr (detail::has_codec<T>::value) {
+    return Codec<T>::decode(text());
+  } else if constexpr (detail::is_resizable<T>::value) {
+    using Element = detail::element_t<T>;
+    check<Element>();
+    const auto* first = static_cast<const Element*>(block_.data);
+    return T(first, first + block_.size / sizeof(Element));
+  } else {
+    static_assert(std::is_trivially_copyable_v<T>,
+                  "receive a trivially copyable value, a vector of them, a string, a Message, or "
+                  "specialise mvm::Codec for the type");
+    using Element = std::remove_all_extents_t<T>;
+    check<Element>();
+    if (block_.size != sizeof(T)) {
+      detail::throw_mismatch(block_, detail::type_tag<Element>(), sizeof(T));
+    }
+    T value;
+    __builtin_memcpy(&value, block_.data, sizeof value);
+    return value;
+  }
+}
+
+}  // namespace mvm
