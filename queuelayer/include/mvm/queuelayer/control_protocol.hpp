@@ -31,7 +31,8 @@
 namespace mvm::queue::control {
 
 inline constexpr std::uint8_t kVersion = 1;
-inline constexpr std::uint32_t kMaxFrame = 256u << 20;  ///< a plan of the largest machine fits
+inline constexpr std::uint32_t kMaxFrame = 256u << 20;  ///< bytes of payload, of Start and Figures
+inline constexpr std::uint32_t kMaxText = 64u << 10;    ///< bytes of Output and of Failed's message
 
 struct Hello {
   std::int64_t pid = 0;
@@ -52,7 +53,7 @@ enum class OutputStream : std::uint8_t { kOutput = 0, kErrors = 1 };
 struct Output {
   std::uint32_t task = 0;
   OutputStream stream = OutputStream::kOutput;
-  std::string bytes;                ///< at most 64 KiB, whole lines where possible
+  std::string bytes;                ///< at most kMaxText, whole lines where possible
   bool operator==(const Output&) const = default;
 };
 struct TaskStarted {
@@ -105,7 +106,7 @@ struct Figures {
 };
 struct Failed {
   ErrorCode code = ErrorCode::kSystem;
-  std::string message;
+  std::string message;              ///< cut at kMaxText
   bool operator==(const Failed&) const = default;
 };
 
@@ -122,12 +123,14 @@ class FrameReader {
   void feed(std::string_view bytes);
 
   /// The next whole message; empty when more bytes are needed. kProtocol for a wrong magic, version,
-  /// kind, length or payload, with what was wrong.
+  /// kind or payload, kLimit for a length that no such frame has, kInvalidPlan for a plan that does
+  /// not hold together. An error is given again by every later call.
   [[nodiscard]] Result<std::optional<Message>> next();
 
  private:
   std::string buffer_;
   std::size_t taken_ = 0;  ///< bytes of buffer_ already cut off
+  std::optional<Error> broken_;
 };
 
 }  // namespace mvm::queue::control

@@ -137,6 +137,7 @@ inline constexpr std::uint32_t kMaxPortsPerTask = 65'536;      ///< a complete g
 inline constexpr std::uint32_t kMaxCapacity = 1u << 20;        ///< messages per queue
 inline constexpr std::uint32_t kMaxNameLength = 4096;          ///< names, words, paths (PATH_MAX)
 inline constexpr std::uint32_t kMaxListLength = 65'536;        ///< arguments, inputs, receivers, …
+inline constexpr std::uint32_t kMaxCores = 1024;               ///< glibc's CPU_SETSIZE
 inline constexpr Bytes kMaxQueueBytes = 1_GiB;
 inline constexpr Bytes kMaxMessage = 1_GiB;
 

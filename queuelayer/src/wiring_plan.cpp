@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <mvm/queuelayer/wiring_plan.hpp>
+
+#include <utility>
+
+#include "wire_form.hpp"
+#include "wiring_plan_check.hpp"
+
+namespace mvm::queue {
+namespace wire {
+
+template <>
+inline constexpr std::uint32_t kListLimit<ChannelSpec> = kMaxChannelsPerMachine;
+template <>
+inline constexpr std::uint32_t kListLimit<TaskSpec> = kMaxTasksPerMachine;
+template <>
+inline constexpr std::uint32_t kListLimit<PortSpec> = kMaxPortsPerTask;
+
+}  // namespace wire
+
+constexpr QueueType last(QueueType) {
+  return QueueType::kFifo;
+}
+constexpr Overflow last(Overflow) {
+  return Overflow::kBlock;
+}
+constexpr Spread last(Spread) {
+  return Spread::kHash;
+}
+constexpr ControlLoss last(ControlLoss) {
+  return ControlLoss::kHold;
+}
+
+// The wire form: fields in this order. Any change here is a new kPlanVersion.
+
+template <wire::Either<QueueSpec> Self>
+auto fields(Self& queue) {
+  return std::tie(queue.type, queue.overflow, queue.capacity, queue.bytes);
+}
+
+template <wire::Either<ChannelSpec> Self>
+auto fields(Self& channel) {
+  return std::tie(channel.id, channel.queue, channel.sender, channel.sender_machine,
+                  channel.receivers, channel.receiver_machines, channel.sender_port,
+                  channel.receiver_port);
+}
+
+template <wire::Either<SendGroup> Self>
+auto fields(Self& group) {
+  return std::tie(group.spread, group.channels);
+}
+
+template <wire::Either<PortSpec> Self>
+auto fields(Self& port) {
+  return std::tie(port.name, port.sends, port.receives);
+}
+
+template <wire::Either<TaskSpec> Self>
+auto fields(Self& task) {
+  return std::tie(task.id, task.job, task.index, task.count, task.coordinates, task.program,
+                  task.arguments, task.environment, task.directory, task.inputs, task.outputs,
+                  task.cores, task.shares_core, task.memory, task.ports);
+}
+
+template <wire::Either<MachineAddress> Self>
+auto fields(Self& address) {
+  return std::tie(address.endpoint);
+}
+
+template <wire::Either<LinkKeys> Self>
+auto fields(Self& keys) {
+  return std::tie(keys.server_public, keys.server_secret, keys.client_public, keys.client_secret);
+}
+
+template <wire::Either<WiringPlan> Self>
+auto fields(Self& plan) {
+  return std::tie(plan.group, plan.machine, plan.machines, plan.keys, plan.programs, plan.channels,
+                  plan.tasks, plan.output_directory, plan.wall_time, plan.grace,
+                  plan.on_control_loss, plan.hold, plan.end_on_failure);
+}
+
+namespace {
+
+constexpr std::uint32_t kPlanMagic = 0x4c505651;  ///< "QVPL" in the bytes
+constexpr std::uint16_t kPlanVersion = 1;
+
+}  // namespace
+
+std::string_view to_string(QueueType type) {
+  switch (type) {
+    case QueueType::kFifo:
+      return "fifo";
+  }
+  std::unreachable();
+}
+
+std::string_view to_string(Overflow overflow) {
+  switch (overflow) {
+    case Overflow::kBlock:
+      return "block";
+  }
+  std::unreachable();
+}
+
+std::string_view to_string(Spread spread) {
+  switch (spread) {
+    case Spread::kOneToOne:
+      return "one-to-one";
+    case Spread::kEach:
+      return "each";
+    case Spread::kRoundRobin:
+      return "round-robin";
+    case Spread::kShared:
+      return "shared";
+    case Spread::kHash:
+      return "hash";
+  }
+  std::unreachable();
+}
+
+std::string TaskSpec::name() const {
+  return text(job, '[', index, ']');
+}
+
+std::string encode(const WiringPlan& plan) {
+  wire::Writer writer;
+  writer.put(kPlanMagic);
+  writer.put(kPlanVersion);
+  writer.put(plan);
+  return writer.take();
+}
+
+Result<WiringPlan> decode_wiring_plan(std::string_view bytes) {
+  wire::Reader reader(bytes, kMaxNameLength);
+  std::uint32_t magic = 0;
+  std::uint16_t version = 0;
+  reader.get(magic);
+  reader.get(version);
+  if (!reader.ok() || magic != kPlanMagic) {
+    return fail(ErrorCode::kInvalidPlan, "these ", bytes.size(), " bytes are not a wiring plan");
+  }
+  if (version != kPlanVersion) {
+    return fail(ErrorCode::kInvalidPlan, "the wiring plan has version ", version,
+                ", this queue VM reads version ", kPlanVersion,
+                "; use mvm and mvmq of the same release");
+  }
+  WiringPlan plan;
+  reader.get(plan);
+  reader.expect_end();
+  if (!reader.ok()) {
+    return fail(ErrorCode::kInvalidPlan, "the wiring plan is damaged: ", reader.problem());
+  }
+  if (auto sound = check(plan); !sound) return fail(std::move(sound).error());
+  return plan;
+}
+
+Result<void> check(const WiringPlan& plan) {
+  wire::LimitCheck limits;
+  limits.visit(plan);
+  if (!limits.problem().empty()) {
+    return fail(ErrorCode::kInvalidPlan, "wiring plan of machine ", plan.machine, ": ",
+                limits.problem());
+  }
+  return check_references(plan);
+}
+
+}  // namespace mvm::queue

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wiring_plan_check.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <unordered_map>
+
+#include <mvm/base/id.hpp>
+
+namespace mvm::queue {
+namespace {
+
+constexpr std::size_t kZ85KeyLength = 40;
+
+/// One end of a channel: which channel, at which task. Sorted, two lists of them are compared.
+using End = std::pair<std::uint32_t, std::uint32_t>;
+
+bool is_file_name(std::string_view words) {
+  return !words.empty() && words != "." && words != ".." &&
+         words.find('/') == std::string_view::npos;
+}
+
+/// True for a relative path that stays below the folder it starts from.
+bool stays_below(std::string_view path) {
+  if (path.empty() || path.front() == '/') return false;
+  while (!path.empty()) {
+    const auto slash = std::min(path.find('/'), path.size());
+    if (path.substr(0, slash) == "..") return false;
+    path.remove_prefix(std::min(slash + 1, path.size()));
+  }
+  return true;
+}
+
+class PlanCheck {
+ public:
+  explicit PlanCheck(const WiringPlan& plan) : plan_(plan) {}
+
+  Result<void> run() {
+    for (const auto step :
+         {&PlanCheck::check_group, &PlanCheck::check_tasks, &PlanCheck::check_channels,
+          &PlanCheck::check_ports, &PlanCheck::check_ends_agree}) {
+      if (auto sound = (this->*step)(); !sound) return sound;
+    }
+    return {};
+  }
+
+ private:
+  template <typename... Pieces>
+  [[nodiscard]] std::unexpected<Error> refuse(const Pieces&... pieces) const {
+    return fail(ErrorCode::kInvalidPlan, "wiring plan of ", plan_.group, ", machine ",
+                plan_.machine, ": ", pieces...);
+  }
+
+  [[nodiscard]] std::string name_of(std::uint32_t task) const {
+    const auto found = tasks_.find(task);
+    return found == tasks_.end() ? text("task ", task) : plan_.tasks[found->second].name();
+  }
+
+  Result<void> check_group() {
+    if (!is_group_id(plan_.group)) {
+      return fail(ErrorCode::kInvalidPlan, "wiring plan: '", plan_.group,
+                  "' is no group id; it looks like heat-3f9c02ab");
+    }
+    if (plan_.machine >= plan_.machines.size()) {
+      return refuse("the group has only ", plan_.machines.size(), " machines");
+    }
+    const auto& keys = plan_.keys;
+    const bool no_keys = keys == LinkKeys{};
+    for (const auto* key :
+         {&keys.server_public, &keys.server_secret, &keys.client_public, &keys.client_secret}) {
+      if (!no_keys && key->size() != kZ85KeyLength) {
+        return refuse("a link key has ", key->size(), " characters instead of ", kZ85KeyLength);
+      }
+    }
+    for (const auto& program : plan_.programs) {
+      if (program.empty()) return refuse("a program has no path");
+    }
+    return {};
+  }
+
+  Result<void> check_tasks() {
+    std::set<std::pair<std::string_view, std::uint32_t>> names;
+    for (std::uint32_t i = 0; i < plan_.tasks.size(); ++i) {
+      const auto& task = plan_.tasks[i];
+      if (auto sound = check_task(task); !sound) return sound;
+      if (!tasks_.emplace(task.id, i).second) {
+        return refuse("two tasks have the id ", task.id, ", one of them is ", task.name());
+      }
+      if (!names.emplace(task.job, task.index).second) {
+        return refuse("there are two tasks ", task.name());
+      }
+    }
+    return {};
+  }
+
+  Result<void> check_task(const TaskSpec& task) const {
+    // Job names become folder and file names: "work/cell.3".
+    if (!is_file_name(task.job)) {
+      return refuse("job '", task.job, "' of task ", task.id, " cannot be part of a file name");
+    }
+    if (task.index >= task.count) {
+      return refuse(task.name(), " is outside of its job's ", task.count, " tasks");
+    }
+    if (task.program >= plan_.programs.size()) {
+      return refuse(task.name(), " runs program ", task.program, ", but there are only ",
+                    plan_.programs.size());
+    }
+    for (const auto& word : task.environment) {
+      if (const auto equals = word.find('='); equals == 0 || equals == std::string::npos) {
+        return refuse(task.name(), " has '", word, "' in its environment, which is not NAME=value");
+      }
+    }
+    for (const auto& input : task.inputs) {
+      if (!input.starts_with('/')) {
+        return refuse("input '", input, "' of ", task.name(), " is not an absolute path");
+      }
+    }
+    for (const auto& output : task.outputs) {
+      if (!stays_below(output)) {
+        return refuse("output '", output, "' of ", task.name(), " leaves the task's directory");
+      }
+    }
+    for (const auto core : task.cores) {
+      if (core >= kMaxCores) {
+        return refuse(task.name(), " is pinned to core ", core, ", beyond ", kMaxCores - 1);
+      }
+    }
+    return {};
+  }
+
+  Result<void> check_channels() {
+    std::set<std::uint64_t> ids;
+    for (std::uint32_t i = 0; i < plan_.channels.size(); ++i) {
+      const auto& channel = plan_.channels[i];
+      if (!ids.insert(channel.id).second) return refuse("two channels have the id ", channel.id);
+      const auto& queue = channel.queue;
+      if (queue.capacity == 0 || queue.capacity > kMaxCapacity) {
+        return refuse("channel ", channel.id, " has room for ", queue.capacity,
+                      " messages; allowed are 1 to ", kMaxCapacity);
+      }
+      if (queue.bytes.count == 0 || queue.bytes > kMaxQueueBytes) {
+        return refuse("channel ", channel.id, " has room for ", mvm::to_string(queue.bytes),
+                      "; allowed are 1 B to ", mvm::to_string(kMaxQueueBytes));
+      }
+      if (channel.receivers.empty() ||
+          channel.receivers.size() != channel.receiver_machines.size()) {
+        return refuse("channel ", channel.id, " has ", channel.receivers.size(), " receivers on ",
+                      channel.receiver_machines.size(), " machines");
+      }
+      if (auto sound = check_channel_ends(i); !sound) return sound;
+    }
+    return {};
+  }
+
+  /// Collects the ends that lie on this machine, and sees that they really do.
+  Result<void> check_channel_ends(std::uint32_t index) {
+    const auto& channel = plan_.channels[index];
+    bool local = false;
+    const auto take = [&](std::uint32_t task, std::uint32_t machine,
+                          std::vector<End>& ends) -> Result<void> {
+      if (machine >= plan_.machines.size()) {
+        return refuse("channel ", channel.id, " ends on machine ", machine, " of ",
+                      plan_.machines.size());
+      }
+      if (tasks_.contains(task) != (machine == plan_.machine)) {
+        return refuse("channel ", channel.id, " puts ", name_of(task), " on machine ", machine,
+                      ", the task list does not");
+      }
+      if (machine == plan_.machine) {
+        ends.emplace_back(index, task);
+        local = true;
+      }
+      return {};
+    };
+    if (auto sound = take(channel.sender, channel.sender_machine, channel_senders_); !sound) {
+      return sound;
+    }
+    for (std::size_t i = 0; i < channel.receivers.size(); ++i) {
+      auto sound = take(channel.receivers[i], channel.receiver_machines[i], channel_receivers_);
+      if (!sound) return sound;
+    }
+    if (!local) return refuse("channel ", channel.id, " neither begins nor ends here");
+    return {};
+  }
+
+  Result<void> check_ports() {
+    for (const auto& task : plan_.tasks) {
+      std::set<std::string_view> names;
+      for (const auto& port : task.ports) {
+        if (port.name.empty()) return refuse("a port of ", task.name(), " has no name");
+        if (!names.insert(port.name).second) {
+          return refuse(task.name(), " has two ports '", port.name, "'");
+        }
+        for (const auto& group : port.sends) {
+          if (auto sound = check_send_group(task, port, group); !sound) return sound;
+        }
+        for (const auto channel : port.receives) {
+          if (auto sound = check_index(task, port, channel); !sound) return sound;
+          if (plan_.channels[channel].receiver_port != port.name) {
+            return refuse("channel ", plan_.channels[channel].id, " arrives at port '",
+                          plan_.channels[channel].receiver_port, "', but ", task.name(),
+                          " has it at '", port.name, "'");
+          }
+          port_receivers_.emplace_back(channel, task.id);
+        }
+      }
+    }
+    return {};
+  }
+
+  Result<void> check_index(const TaskSpec& task, const PortSpec& port,
+                           std::uint32_t channel) const {
+    if (channel < plan_.channels.size()) return {};
+    return refuse(task.name(), '.', port.name, " uses channel number ", channel,
+                  ", but there are only ", plan_.channels.size());
+  }
+
+  Result<void> check_send_group(const TaskSpec& task, const PortSpec& port,
+                                const SendGroup& group) {
+    const bool single = group.spread == Spread::kOneToOne || group.spread == Spread::kShared;
+    if (group.channels.empty() || (single && group.channels.size() != 1)) {
+      return refuse(task.name(), '.', port.name, " spreads ", to_string(group.spread), " over ",
+                    group.channels.size(), " channels");
+    }
+    for (const auto channel : group.channels) {
+      if (auto sound = check_index(task, port, channel); !sound) return sound;
+      const auto& spec = plan_.channels[channel];
+      if (spec.sender_port != port.name) {
+        return refuse("channel ", spec.id, " leaves port '", spec.sender_port, "', but ",
+                      task.name(), " has it at '", port.name, "'");
+      }
+      if (spec.receivers.size() > 1 && group.spread != Spread::kShared) {
+        return refuse("channel ", spec.id, " has ", spec.receivers.size(),
+                      " receivers, but its spread is ", to_string(group.spread));
+      }
+      port_senders_.emplace_back(channel, task.id);
+    }
+    return {};
+  }
+
+  /// What channels say of their ends and what ports say of their channels must be the same sets.
+  Result<void> check_ends_agree() {
+    if (auto sound = compare(channel_senders_, port_senders_, "sender"); !sound) return sound;
+    return compare(channel_receivers_, port_receivers_, "receiver");
+  }
+
+  Result<void> compare(std::vector<End>& by_channel, std::vector<End>& by_port,
+                       const char* role) const {
+    for (auto* ends : {&by_channel, &by_port}) {
+      std::ranges::sort(*ends);
+      if (const auto twice = std::ranges::adjacent_find(*ends); twice != ends->end()) {
+        return refuse(name_of(twice->second), " is named twice as ", role, " of channel ",
+                      plan_.channels[twice->first].id);
+      }
+    }
+    const auto [channel_end, port_end] = std::ranges::mismatch(by_channel, by_port);
+    if (channel_end == by_channel.end() && port_end == by_port.end()) return {};
+    const bool unported =
+        port_end == by_port.end() || (channel_end != by_channel.end() && *channel_end < *port_end);
+    const auto [channel, task] = unported ? *channel_end : *port_end;
+    if (unported) {
+      return refuse("channel ", plan_.channels[channel].id, " has ", name_of(task), " as ", role,
+                    ", but no port of it says so");
+    }
+    return refuse("a port of ", name_of(task), " is ", role, " of channel ",
+                  plan_.channels[channel].id, ", but the channel does not say so");
+  }
+
+  const WiringPlan& plan_;
+  std::unordered_map<std::uint32_t, std::uint32_t> tasks_;  ///< by id: index in the plan
+  std::vector<End> channel_senders_;
+  std::vector<End> channel_receivers_;
+  std::vector<End> port_senders_;
+  std::vector<End> port_receivers_;
+};
+
+}  // namespace
+
+Result<void> check_references(const WiringPlan& plan) {
+  return PlanCheck(plan).run();
+}
+
+}  // namespace mvm::queue
