@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ enum class GroupState : std::uint8_t {
 };
 
 [[nodiscard]] std::string_view to_string(GroupState state);  ///< "PENDING", …
+[[nodiscard]] std::optional<GroupState> parse_group_state(std::string_view word);
 
 /// Exit statuses of `mvm run` beside a task's own.
 namespace exit_status {

@@ -6,7 +6,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <mvm/base/result.hpp>
 #include <mvm/base/unique_fd.hpp>
@@ -22,6 +21,8 @@ namespace mvm::run {
 ///     RUN/summary.json      the result, with queue statistics
 ///     RUN/work/cell.3/      working directories; gone when the run has ended
 /// and an entry in the user's state folder, so that `mvm logs GROUP` finds it from anywhere.
+/// The folder is locked (flock) from its creation until `finish` or the end of the process, however
+/// that comes: an unlocked folder without a summary is a lost run.
 /// Owned by one process; not thread safe.
 class RunDirectory {
  public:
@@ -30,10 +31,11 @@ class RunDirectory {
   [[nodiscard]] static Result<RunDirectory> create(const std::string& group,
                                                    const std::filesystem::path& parent);
 
+  /// Absolute, without symbolic links.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] const std::string& group() const { return group_; }
-  [[nodiscard]] std::filesystem::path work() const { return path_ / "work"; }
-  [[nodiscard]] std::filesystem::path output() const { return path_ / "output"; }
+  [[nodiscard]] std::filesystem::path work() const { return path_ / "work"; }      ///< made
+  [[nodiscard]] std::filesystem::path output() const { return path_ / "output"; }  ///< not made
 
   /// Stores a text file in it: plan.json, profile.mvm.xml.
   [[nodiscard]] Result<void> store(std::string_view name, std::string_view content) const;
@@ -44,32 +46,38 @@ class RunDirectory {
   void append_log(std::string_view task, Stream stream, std::string_view bytes);
   [[nodiscard]] const std::string& log_error() const { return log_error_; }
 
-  /// Writes summary.json and removes `work`.
+  /// Writes summary.json, removes `work`, and `output` where nothing was collected, and unlocks.
   [[nodiscard]] Result<void> finish(const GroupOutcome& outcome);
 
  private:
+  struct OpenLog {
+    UniqueFd fd;
+    std::uint64_t used = 0;  ///< when, counted in appends
+  };
+  RunDirectory() = default;
+  [[nodiscard]] Result<int> open_log(std::string_view task, Stream stream);
+
   std::filesystem::path path_;
   std::string group_;
-  std::map<std::string, UniqueFd, std::less<>> logs_;  ///< the most recently used ones
+  UniqueFd folder_;                                   ///< holds the lock
+  std::map<std::string, OpenLog, std::less<>> logs_;  ///< the most recently used ones, by file name
+  std::uint64_t appends_ = 0;
   std::string log_error_;
 };
+
+/// Logs kept open at once, so that a group of any size fits the usual limit of 1024 descriptors.
+inline constexpr std::size_t kMaxOpenLogs = 256;
 
 /// "cell[3]" as a file name: "cell.3".
 [[nodiscard]] std::string file_name_of(std::string_view task);
 
-/// One known group of this user, newest first.
-struct KnownGroup {
-  std::string group;
-  std::filesystem::path path;
-  GroupState state = GroupState::kLost;  ///< from its summary; kRunning while its `mvm run` lives
-};
-[[nodiscard]] std::vector<KnownGroup> known_groups();
+/// "cell.3.out" or "cell.3.err", below RUN/log.
+[[nodiscard]] std::string log_file_name(std::string_view task, RunDirectory::Stream stream);
 
-/// The run directory of a group: by its id, by a unique beginning of it, by a path, or the newest
-/// for an empty `words`. kNotFound with the nearest names.
-[[nodiscard]] Result<KnownGroup> find_group(const std::string& words);
+/// True while the process that created the run directory lives and has not finished the run.
+[[nodiscard]] bool is_running(const std::filesystem::path& run_directory);
 
-/// The summary as JSON text, one stable form for scripts; documented in docs/summary.md.
-[[nodiscard]] std::string summary_json(const GroupOutcome& outcome);
+/// Removes what a killed run left in its `work` folder. Refused (false) while the run lives.
+[[nodiscard]] Result<bool> clear_lost_work(const std::filesystem::path& run_directory);
 
 }  // namespace mvm::run

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <mvm/run/group_outcome.hpp>
+
+#include <array>
+
+namespace mvm::run {
+namespace {
+
+constexpr std::array<std::string_view, 10> kStateWords = {
+    "PENDING",   "BUILDING", "STARTING",  "RUNNING", "SUSPENDED",
+    "COMPLETED", "FAILED",   "CANCELLED", "TIMEOUT", "LOST"};
+
+constexpr std::array<std::string_view, 6> kEndWords = {"not-started", "succeeded", "failed",
+                                                       "signalled",   "follower",  "stopped"};
+
+}  // namespace
+
+std::string_view to_string(GroupState state) {
+  return kStateWords[static_cast<std::size_t>(state)];
+}
+
+std::optional<GroupState> parse_group_state(std::string_view word) {
+  for (std::size_t i = 0; i < kStateWords.size(); ++i) {
+    if (kStateWords[i] == word) return static_cast<GroupState>(i);
+  }
+  return {};
+}
+
+std::string_view to_string(TaskEnd end) {
+  return kEndWords[static_cast<std::size_t>(end)];
+}
+
+}  // namespace mvm::run
