@@ -17,15 +17,22 @@ using Value = std::variant<double, std::string, bool>;
 using Scope = std::map<std::string, Value, std::less<>>;
 
 /// Replaces each `${…}` of `words`. Inside stands an arithmetic expression over numeric names
-/// (`${side * side}`, with + - * / % ^ comparisons ?: and the usual functions), or the name of one
-/// string. A whole number is written without a point. `$${` writes a literal `${`.
-/// Errors: kInvalidProfile, with the expression and what is wrong in it.
+/// (`${side * side}`, with + - * / % ^ comparisons && || ! ?: and the usual functions), or the name
+/// of one string or bool. A whole number is written without a point; `%` has the sign of the left
+/// side, as in C++. `$${` writes a literal `${`.
+/// Errors: kInvalidProfile, with the expression and what is wrong in it; kLimit.
 [[nodiscard]] Result<std::string> expand(std::string_view words, const Scope& scope);
 
-/// True when `words` holds a `${`.
+/// True when `words` holds a `${` that is not escaped.
 [[nodiscard]] bool has_expression(std::string_view words);
 
-/// The value of one arithmetic expression.
+/// True when an expression in `words` may use `name`. May err towards true.
+[[nodiscard]] bool mentions(std::string_view words, std::string_view name);
+
+/// True for names that a parameter cannot have: `index`, `count`, `true`, `false`, functions.
+[[nodiscard]] bool is_reserved_name(std::string_view name);
+
+/// The value of one arithmetic expression; always finite. Thread safe, like all functions here.
 [[nodiscard]] Result<double> evaluate(std::string_view expression, const Scope& scope);
 
 /// Limits: an expression comes from outside.
