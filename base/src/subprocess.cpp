@@ -159,8 +159,23 @@ std::vector<pid_t> children_of(pid_t pid) {
   return children;
 }
 
+/// Closes every descriptor above 2 but these. A guardian that held on to its caller's other pipes
+/// would keep them open past the end of the programs that write to them.
+void keep_only(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  unsigned first = 3;
+  for (const int fd : kept) {
+    const auto number = static_cast<unsigned>(fd);
+    if (fd < 0 || number < first) continue;
+    if (number > first) ::syscall(SYS_close_range, first, number - 1, 0u);
+    first = number + 1;
+  }
+  close_from(first);
+}
+
 /// The body of the guardian process of `run_guarded`: starts the program, waits for its end, the
-/// time limit, or the caller's death (SIGTERM), ends whatever is left, and reports the status word.
+/// time limit, or the caller's death or wish (SIGTERM), ends whatever is left, and reports the
+/// status word.
 [[noreturn]] void guard(SpawnRequest request, std::chrono::milliseconds time_limit, pid_t parent,
                         int report) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -172,6 +187,9 @@ std::vector<pid_t> children_of(pid_t pid) {
   sigaddset(&wanted, SIGCHLD);
   ::sigprocmask(SIG_BLOCK, &wanted, nullptr);
   if (::getppid() != parent) ::_exit(1);
+  std::vector<int> kept{request.standard_output, request.standard_error, report};
+  for (const auto& [ours, number] : request.descriptors) kept.push_back(ours);
+  keep_only(std::move(kept));
   request.new_process_group = false;
   const auto child = spawn(request);
   if (!child) {
@@ -180,22 +198,25 @@ std::vector<pid_t> children_of(pid_t pid) {
     ::_exit(0);
   }
   const auto deadline = now() + time_limit;
-  bool timed_out = false;
+  char verdict = 'S';
   int status = 0;
   for (;;) {
     const pid_t ended = ::waitpid(child->pid, &status, WNOHANG);
     if (ended == child->pid) break;
     const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - now()).count();
     if (left <= 0) {
-      timed_out = true;
+      verdict = 'T';
       break;
     }
     const timespec wait{left / 1'000'000'000, left % 1'000'000'000};
     const int signal = ::sigtimedwait(&wanted, nullptr, &wait);
-    if (signal == SIGTERM || signal == SIGINT) break;
+    if (signal == SIGTERM || signal == SIGINT) {
+      verdict = 'I';
+      break;
+    }
   }
   kill_descendants();
-  const auto words = text(timed_out ? 'T' : 'S', status);
+  const auto words = text(verdict, status);
   [[maybe_unused]] const auto written = write_all(report, words);
   ::_exit(0);
 }
@@ -277,7 +298,7 @@ void kill_descendants() {
 }
 
 Result<Completed> run_guarded(SpawnRequest request, std::chrono::milliseconds time_limit,
-                              Bytes output_limit) {
+                              Bytes output_limit, int cancel) {
   int output[2];
   int errors[2];
   int report[2];
@@ -307,11 +328,20 @@ Result<Completed> run_guarded(SpawnRequest request, std::chrono::milliseconds ti
   std::string verdict;
   pollfd streams[] = {{output_read.get(), POLLIN, 0},
                       {errors_read.get(), POLLIN, 0},
-                      {report_read.get(), POLLIN, 0}};
+                      {report_read.get(), POLLIN, 0},
+                      {cancel, POLLIN, 0}};
   std::string* const into[] = {&completed.output, &completed.errors, &verdict};
   int open_streams = 3;
   while (open_streams > 0) {
-    if (::poll(streams, 3, -1) < 0 && errno != EINTR) break;
+    if (::poll(streams, 4, -1) < 0) {
+      if (errno == EINTR) continue;
+      break;
+    }
+    if (streams[3].revents != 0) {
+      ::kill(guardian, SIGTERM);
+      streams[3].fd = -1;
+      streams[3].revents = 0;
+    }
     for (int i = 0; i < 3; ++i) {
       if (streams[i].fd < 0 || streams[i].revents == 0) continue;
       if (!drain(streams[i].fd, *into[i], output_limit)) {
@@ -334,7 +364,8 @@ Result<Completed> run_guarded(SpawnRequest request, std::chrono::milliseconds ti
         words.size(), static_cast<std::size_t>(end - words.data()) + 1));
     return fail(Error{static_cast<ErrorCode>(number), std::string(message)});
   }
-  completed.timed_out = verdict[0] == 'T';
+  if (words[0] == 'I') return fail(ErrorCode::kInterrupted, "interrupted");
+  completed.timed_out = words[0] == 'T';
   completed.status = decode_wait_status(number);
   return completed;
 }

@@ -68,10 +68,13 @@ struct Completed {
 
 /// Runs a program to its end under a guardian, which ends the program and all its descendants when
 /// the time limit passes or when the caller dies, by `kill -9` too. Output beyond `output_limit`
-/// is read and dropped. `request`'s standard streams and death signal are set by this function.
+/// is read and dropped. `request`'s standard streams and death signal are set by this function; its
+/// `descriptors` stay open in the guardian too, so a lock handed over lasts until nobody is left.
+/// When `cancel` becomes readable, or on SIGINT or SIGTERM to the guardian, everything is ended and
+/// the error is kInterrupted.
 [[nodiscard]] Result<Completed> run_guarded(SpawnRequest request,
                                             std::chrono::milliseconds time_limit,
-                                            Bytes output_limit);
+                                            Bytes output_limit, int cancel = -1);
 
 /// Sends SIGKILL to every descendant of this process, repeatedly until none is left. The caller
 /// must be a subreaper (PR_SET_CHILD_SUBREAPER), or descendants may escape. Reaps them.
