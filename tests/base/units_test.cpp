@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <mvm/base/units.hpp>
+
+#include <gtest/gtest.h>
+
+namespace mvm {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Units, ReadsSizes) {
+  EXPECT_EQ(parse_bytes("512MiB").value(), 512_MiB);
+  EXPECT_EQ(parse_bytes("64 KiB").value(), 64_KiB);
+  EXPECT_EQ(parse_bytes("1GB").value(), Bytes{1'000'000'000});
+  EXPECT_EQ(parse_bytes("4096").value(), 4_KiB);
+  EXPECT_EQ(parse_bytes("4096B").value(), 4_KiB);
+  EXPECT_EQ(parse_bytes("1.5KiB").value(), Bytes{1536});
+  EXPECT_EQ(parse_bytes("0").value(), Bytes{0});
+}
+
+TEST(Units, RefusesWhatIsNoSize) {
+  for (const auto* words : {"", "MiB", "-1", "12 parsecs", "1e99", "0x10", "1 2", "nan", "inf",
+                            "12mib", "KiB12", "1KiB "}) {
+    const auto size = parse_bytes(words);
+    ASSERT_FALSE(size) << words;
+    EXPECT_EQ(size.error().message,
+              text("'", words, "' is not a size; write for example 64KiB or 512MiB"));
+  }
+}
+
+TEST(Units, ReadsDurations) {
+  EXPECT_EQ(parse_duration("10ms").value(), 10ms);
+  EXPECT_EQ(parse_duration("1.5s").value(), 1500ms);
+  EXPECT_EQ(parse_duration("250us").value(), 250us);
+  EXPECT_EQ(parse_duration("90ns").value(), 90ns);
+  EXPECT_EQ(parse_duration("10min").value(), 10min);
+  EXPECT_EQ(parse_duration("2h").value(), 2h);
+}
+
+TEST(Units, RefusesADurationWithoutUnit) {
+  for (const auto* words : {"10", "", "s", "-1s", "10 weeks", "1e300s"}) {
+    EXPECT_FALSE(parse_duration(words)) << words;
+  }
+}
+
+TEST(Units, WritesForPeople) {
+  EXPECT_EQ(to_string(17_B), "17 B");
+  EXPECT_EQ(to_string(512_MiB), "512 MiB");
+  EXPECT_EQ(to_string(Bytes{3ull << 29}), "1.5 GiB");
+  EXPECT_EQ(to_string(Duration(12us)), "12 us");
+  EXPECT_EQ(to_string(Duration(340ms)), "340 ms");
+  EXPECT_EQ(to_string(Duration(1250ms)), "1.25 s");
+  EXPECT_EQ(to_string(Duration(10min)), "10 min");
+}
+
+}  // namespace
+}  // namespace mvm
