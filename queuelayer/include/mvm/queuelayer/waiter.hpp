@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+
+#include <mvm/queuelayer/arena_layout.hpp>
+
+/// How one side of a queue waits for the other.
+///
+/// Protocol. The waiter: counts itself into `sleepers`, fence, looks at the queue once more, sleeps
+/// on the bell's value read before. The ringer: changes the queue, fence, looks at `sleepers`, and
+/// if there is one, changes the bell and wakes. The two fences (both seq_cst) order each side's
+/// store before its load, so at least one side sees the other: either the waiter finds the change,
+/// or the ringer finds the sleeper. The bell's change makes a sleep that begins late return at once.
+/// A waiter that is killed leaves `sleepers` too high, which costs its peers a needless wake, no more.
+namespace mvm::queue {
+
+/// Tells an endpoint that a queue of its changed. Call after the change. Never blocks.
+void ring_slowly(EndpointRecord& endpoint);
+inline void ring(EndpointRecord& endpoint) {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (endpoint.sleepers.load(std::memory_order_relaxed) != 0) ring_slowly(endpoint);
+}
+
+/// Time of the group's clock; see GroupClock.
+[[nodiscard]] std::int64_t group_now_ns(const GroupClock& clock);
+
+inline constexpr std::int64_t kNoDeadline = std::numeric_limits<std::int64_t>::max();
+
+/// Waits on an endpoint's doorbell until a condition holds.
+class Waiter {
+ public:
+  Waiter(EndpointRecord& endpoint, const GroupClock& clock) : endpoint_(endpoint), clock_(clock) {}
+
+  /// Returns true as soon as `ready()` does, false when the group's clock passes `deadline_ns`.
+  /// Spins while the core is this task's own, hands the core over when it is shared, then sleeps.
+  template <typename Ready>
+  bool wait(Ready&& ready, std::int64_t deadline_ns) {
+    if (ready()) return true;
+    if (deadline_ns <= 0) return false;
+    for (Patience patience(endpoint_.shares_core != 0); patience.more();) {
+      if (ready()) return true;
+    }
+    for (;;) {
+      const auto bell = endpoint_.bell.load(std::memory_order_acquire);
+      const Sleeper sleeper(endpoint_);
+      if (ready()) return true;
+      if (!sleep(bell, deadline_ns)) return ready();
+    }
+  }
+
+ private:
+  /// The part of waiting that does not sleep.
+  class Patience {
+   public:
+    explicit Patience(bool shares_core) : shares_core_(shares_core) {}
+    [[nodiscard]] bool more();
+
+   private:
+    bool shares_core_;
+    std::uint32_t rounds_ = 0;
+  };
+
+  /// Counted among the sleepers, with the fence of the protocol.
+  class Sleeper {
+   public:
+    explicit Sleeper(EndpointRecord& endpoint) : endpoint_(endpoint) {
+      endpoint_.sleepers.fetch_add(1, std::memory_order_relaxed);
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
+    ~Sleeper() { endpoint_.sleepers.fetch_sub(1, std::memory_order_relaxed); }
+    Sleeper(const Sleeper&) = delete;
+    Sleeper& operator=(const Sleeper&) = delete;
+
+   private:
+    EndpointRecord& endpoint_;
+  };
+
+  /// False when the deadline has passed.
+  bool sleep(std::uint32_t bell, std::int64_t deadline_ns);
+
+  EndpointRecord& endpoint_;
+  const GroupClock& clock_;
+};
+
+/// Waits until the gate of an arena opens. False when it never will.
+[[nodiscard]] bool wait_for_gate(ArenaHeader& header);
+enum class Gate : std::uint32_t { kClosed = 0, kOpen = 1, kNever = 2 };
+void set_gate(ArenaHeader& header, Gate gate);
+
+}  // namespace mvm::queue

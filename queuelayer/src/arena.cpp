@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <mvm/queuelayer/arena.hpp>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <boost/interprocess/managed_external_buffer.hpp>
+#include <boost/interprocess/mapped_region.hpp>
+#include <cstring>
+#include <new>
+#include <string>
+#include <vector>
+
+namespace mvm::queue {
+
+namespace bip = boost::interprocess;
+
+/// A descriptor as Boost.Interprocess maps it.
+class Mappable {
+ public:
+  explicit Mappable(int fd) : fd_(fd) {}
+  [[nodiscard]] bip::mapping_handle_t get_mapping_handle() const {
+    return bip::ipcdetail::mapping_handle_from_file_handle(fd_);
+  }
+
+ private:
+  int fd_;
+};
+
+struct Arena::Mapping {
+  bip::mapped_region region;
+};
+
+namespace {
+
+/// The allocator is used by one process before anybody else sees the arena: no locks, no names.
+using Allocator =
+    bip::basic_managed_external_buffer<char, bip::rbtree_best_fit<bip::null_mutex_family>,
+                                       bip::flat_map_index>;
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kAllocatorStart = kPage;      ///< the header has the first page
+constexpr std::uint64_t kAllocatorOverhead = 1 << 16; ///< its own books, for the few blocks we take
+/// Slots beyond a queue's capacity, for the fragments of large messages.
+constexpr std::uint32_t kSpareSlots = 32;
+constexpr std::uint64_t kSmallestDataArea = 4096;
+
+std::uint64_t round_up(std::uint64_t n, std::uint64_t to) { return (n + to - 1) / to * to; }
+
+std::uint32_t slots_for(const QueueSpec& queue) {
+  return std::bit_ceil(queue.capacity + kSpareSlots);
+}
+
+std::uint64_t data_area_for(const QueueSpec& queue) {
+  return round_up(std::max(queue.bytes.count, kSmallestDataArea), kLine);
+}
+
+/// How much of each kind a plan needs.
+struct Needs {
+  std::uint64_t endpoints = 1;  ///< the link
+  std::uint64_t channels = 0;
+  std::uint64_t ports = 0;
+  std::uint64_t groups = 0;
+  std::uint64_t numbers = 0;
+  std::uint64_t characters = 0;
+  std::uint64_t slots = 0;
+  std::uint64_t data = 0;
+  std::uint64_t heap = 0;       ///< per endpoint
+
+  explicit Needs(const WiringPlan& plan) {
+    endpoints += plan.tasks.size();
+    channels = plan.channels.size();
+    characters += plan.group.size();
+    for (const auto& task : plan.tasks) {
+      characters += task.name().size() + task.directory.size();
+      numbers += task.coordinates.size();
+      ports += task.ports.size();
+      for (const auto& port : task.ports) {
+        characters += port.name.size();
+        groups += port.sends.size();
+        numbers += port.receives.size();
+        for (const auto& group : port.sends) numbers += group.channels.size();
+      }
+    }
+    for (const auto& channel : plan.channels) {
+      characters += channel.sender_port.size() + channel.receiver_port.size();
+      numbers += channel.receivers.size() + 1;
+      slots += slots_for(channel.queue);
+      data += data_area_for(channel.queue);
+    }
+    heap = std::clamp(kHeapsTotal.count / endpoints, kSmallestHeap.count, kHeapPerEndpoint.count);
+    heap = round_up(heap, kPage);
+  }
+
+  /// Bytes that are written when the arena is made, and soon after.
+  [[nodiscard]] std::uint64_t tables() const {
+    return endpoints * sizeof(EndpointRecord) + channels * sizeof(ChannelRecord) +
+           ports * sizeof(PortRecord) + groups * sizeof(SendGroupRecord) +
+           numbers * sizeof(std::uint32_t) + characters + kAllocatorOverhead;
+  }
+  [[nodiscard]] std::uint64_t allocator_size() const {
+    return round_up(tables() + slots * sizeof(Slot) + data + 8 * kPage, kPage);
+  }
+  [[nodiscard]] std::uint64_t arena_size() const {
+    return kAllocatorStart + allocator_size() + endpoints * heap;
+  }
+};
+
+/// Hands out consecutive pieces of one block.
+template <typename T>
+class Supply {
+ public:
+  Supply(Allocator& allocator, std::byte* base, std::uint64_t count, std::uint64_t alignment)
+      : base_(base) {
+    next_ = static_cast<T*>(allocator.allocate_aligned(
+        std::max<std::uint64_t>(count, 1) * sizeof(T), std::max<std::uint64_t>(alignment, 16)));
+  }
+  T* take(std::uint64_t count) { return std::exchange(next_, next_ + count); }
+  Offset offset_of(const T* at) const {
+    return static_cast<Offset>(reinterpret_cast<const std::byte*>(at) - base_);
+  }
+  Offset take_offset(std::uint64_t count) { return offset_of(take(count)); }
+
+ private:
+  std::byte* base_;
+  T* next_;
+};
+
+/// Fills a fresh arena from a wiring plan.
+class Layout {
+ public:
+  Layout(std::byte* base, const WiringPlan& plan, const Needs& needs)
+      : plan_(plan),
+        needs_(needs),
+        base_(base),
+        allocator_(bip::create_only, base + kAllocatorStart, needs.allocator_size()),
+        endpoints_(allocator_, base, needs.endpoints, kLine),
+        channels_(allocator_, base, needs.channels, kLine),
+        ports_(allocator_, base, needs.ports, kLine),
+        groups_(allocator_, base, needs.groups, kLine),
+        numbers_(allocator_, base, needs.numbers, kLine),
+        characters_(allocator_, base, needs.characters, kLine),
+        slots_(allocator_, base, needs.slots, kPage),
+        data_(allocator_, base, needs.data, kPage) {}
+
+  void write() {
+    auto* header = new (base_) ArenaHeader{};
+    header->version = kLayoutVersion;
+    header->layout = kLayoutHash;
+    header->size = needs_.arena_size();
+    header->group = put(plan_.group);
+    auto* endpoints = endpoints_.take(needs_.endpoints);
+    auto* channels = channels_.take(needs_.channels);
+    header->endpoints = {endpoints_.offset_of(endpoints), count(needs_.endpoints), 0};
+    header->channels = {channels_.offset_of(channels), count(needs_.channels), 0};
+    for (std::size_t i = 0; i < plan_.tasks.size(); ++i) write(endpoints[i], i);
+    write_link(endpoints[plan_.tasks.size()]);
+    for (std::size_t i = 0; i < plan_.channels.size(); ++i) {
+      write(*new (&channels[i]) ChannelRecord{}, plan_.channels[i]);
+    }
+    header->magic = kArenaMagic;
+  }
+
+ private:
+  static std::uint32_t count(std::uint64_t n) { return static_cast<std::uint32_t>(n); }
+
+  TextRef put(std::string_view words) {
+    auto* at = characters_.take(words.size());
+    std::copy(words.begin(), words.end(), at);
+    return {characters_.offset_of(at), count(words.size()), 0};
+  }
+  ListRef put(const std::vector<std::uint32_t>& numbers) {
+    auto* at = numbers_.take(numbers.size());
+    std::copy(numbers.begin(), numbers.end(), at);
+    return {numbers_.offset_of(at), count(numbers.size()), 0};
+  }
+  Offset heap_of(std::uint64_t endpoint) const {
+    return kAllocatorStart + needs_.allocator_size() + endpoint * needs_.heap;
+  }
+
+  void write(EndpointRecord& memory, std::size_t number) {
+    const TaskSpec& task = plan_.tasks[number];
+    auto& endpoint = *new (&memory) EndpointRecord{};
+    endpoint.name = put(task.name());
+    endpoint.directory = put(task.directory);
+    endpoint.index = task.index;
+    endpoint.count = task.count;
+    endpoint.coordinates = put(task.coordinates);
+    auto* ports = ports_.take(task.ports.size());
+    endpoint.ports = {ports_.offset_of(ports), count(task.ports.size()), 0};
+    for (std::size_t i = 0; i < task.ports.size(); ++i) write(ports[i], task.ports[i]);
+    endpoint.heap = heap_of(number);
+    endpoint.heap_size = needs_.heap;
+    endpoint.shares_core = task.shares_core ? 1 : 0;
+  }
+
+  void write_link(EndpointRecord& memory) {
+    auto& endpoint = *new (&memory) EndpointRecord{};
+    endpoint.heap = heap_of(plan_.tasks.size());
+    endpoint.heap_size = needs_.heap;
+    endpoint.shares_core = 1;
+  }
+
+  void write(PortRecord& memory, const PortSpec& port) {
+    auto& record = *new (&memory) PortRecord{};
+    record.name = put(port.name);
+    record.receives = put(port.receives);
+    auto* groups = groups_.take(port.sends.size());
+    record.sends = {groups_.offset_of(groups), count(port.sends.size()), 0};
+    for (std::size_t i = 0; i < port.sends.size(); ++i) {
+      auto& group = *new (&groups[i]) SendGroupRecord{};
+      group.spread = static_cast<std::uint32_t>(port.sends[i].spread);
+      group.channels = put(port.sends[i].channels);
+    }
+  }
+
+  void write(ChannelRecord& record, const ChannelSpec& channel) {
+    record.id = channel.id;
+    record.capacity = channel.queue.capacity;
+    record.byte_capacity = channel.queue.bytes.count;
+    record.slot_count = slots_for(channel.queue);
+    auto* slots = slots_.take(record.slot_count);
+    record.slots = slots_.offset_of(slots);
+    record.data_size = data_area_for(channel.queue);
+    record.data = data_.take_offset(record.data_size);
+    record.many_receivers = channel.receivers.size() > 1 ? 1 : 0;
+    record.sender = endpoint_of(channel.sender, channel.sender_machine);
+    std::vector<std::uint32_t> receivers;
+    for (std::size_t i = 0; i < channel.receivers.size(); ++i) {
+      receivers.push_back(endpoint_of(channel.receivers[i], channel.receiver_machines[i]));
+    }
+    // Several receivers on other machines are one here: the link takes for all of them.
+    std::sort(receivers.begin(), receivers.end());
+    receivers.erase(std::unique(receivers.begin(), receivers.end()), receivers.end());
+    record.receivers = put(receivers);
+    record.sender_words = put(channel.sender_port);
+    record.receiver_words = put(channel.receiver_port);
+    if (record.many_receivers != 0) {
+      // "Given back one lap before the first": free, and not equal to any stamp of the first lap.
+      for (std::uint64_t i = 0; i < record.slot_count; ++i) {
+        slots[i].stamp.store(stamp_given_back(i - record.slot_count), std::memory_order_relaxed);
+      }
+    }
+  }
+
+  std::uint32_t endpoint_of(std::uint32_t task, std::uint32_t machine) const {
+    const auto link = count(plan_.tasks.size());
+    if (machine != plan_.machine) return link;
+    const auto found = std::lower_bound(
+        plan_.tasks.begin(), plan_.tasks.end(), task,
+        [](const TaskSpec& spec, std::uint32_t id) { return spec.id < id; });
+    return found != plan_.tasks.end() && found->id == task
+               ? count(static_cast<std::uint64_t>(found - plan_.tasks.begin()))
+               : link;
+  }
+
+  const WiringPlan& plan_;
+  const Needs& needs_;
+  std::byte* base_;
+  Allocator allocator_;
+  Supply<EndpointRecord> endpoints_;
+  Supply<ChannelRecord> channels_;
+  Supply<PortRecord> ports_;
+  Supply<SendGroupRecord> groups_;
+  Supply<std::uint32_t> numbers_;
+  Supply<char> characters_;
+  Supply<Slot> slots_;
+  Supply<std::byte> data_;
+};
+
+/// Fresh shared memory without a name, sealed so that nobody can shrink it under a peer's feet.
+Result<UniqueFd> make_memory(const Needs& needs) {
+  const auto size = needs.arena_size();
+  struct sysinfo host {};
+  ::sysinfo(&host);
+  const auto wanted = needs.tables() + needs.slots * sizeof(Slot);
+  if (const auto all = std::uint64_t{host.totalram} * host.mem_unit; wanted > all) {
+    return fail(ErrorCode::kArena, "the queues of this plan need ", to_string(Bytes{wanted}),
+                " of shared memory and the host has ", to_string(Bytes{all}),
+                "; lower their capacity= or use more machines");
+  }
+  UniqueFd fd(::memfd_create("mvm-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd) return fail_system("create shared memory for the queues");
+  if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0 ||
+      ::fallocate(fd.get(), 0, 0, static_cast<off_t>(kAllocatorStart + needs.tables())) != 0) {
+    auto error = system_error(text("reserve ", to_string(Bytes{wanted}),
+                                   " of shared memory for the queues"));
+    error.code = ErrorCode::kArena;
+    return fail(std::move(error));
+  }
+  if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    return fail_system("seal shared memory");
+  }
+  return fd;
+}
+
+}  // namespace
+
+Arena::Arena(UniqueFd fd, std::unique_ptr<Mapping> mapping)
+    : fd_(std::move(fd)), mapping_(std::move(mapping)) {
+  base_ = static_cast<std::byte*>(mapping_->region.get_address());
+  size_ = Bytes{mapping_->region.get_size()};
+}
+
+Arena::Arena(Arena&&) noexcept = default;
+Arena& Arena::operator=(Arena&&) noexcept = default;
+Arena::~Arena() = default;
+
+Result<Arena> Arena::create(const WiringPlan& plan) {
+  if (plan.tasks.size() + 1 > kMaxEndpoints) {
+    return fail(ErrorCode::kLimit, "a machine holds at most ", kMaxEndpoints - 1, " tasks");
+  }
+  const Needs needs(plan);
+  auto fd = make_memory(needs);
+  if (!fd) return fail(fd.error());
+  try {
+    auto mapping = std::make_unique<Mapping>();
+    mapping->region = bip::mapped_region(Mappable(fd->get()), bip::read_write, 0,
+                                         static_cast<std::size_t>(needs.arena_size()));
+    Layout(static_cast<std::byte*>(mapping->region.get_address()), plan, needs).write();
+    Arena arena(std::move(*fd), std::move(mapping));
+    if (auto adopted = arena.adopt(); !adopted) return fail(adopted.error());
+    return arena;
+  } catch (const bip::interprocess_exception& problem) {
+    return fail(ErrorCode::kArena, "lay out ", to_string(Bytes{needs.arena_size()}),
+                " of address space for the queues: ", problem.what());
+  }
+}
+
+Result<Arena> Arena::attach(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return fail_system("look at the arena");
+  if (static_cast<std::uint64_t>(status.st_size) < sizeof(ArenaHeader)) {
+    return fail(ErrorCode::kArena, "descriptor ", fd, " holds no arena");
+  }
+  try {
+    auto mapping = std::make_unique<Mapping>();
+    mapping->region = bip::mapped_region(Mappable(fd), bip::read_write, 0,
+                                         static_cast<std::size_t>(status.st_size));
+    Arena arena({}, std::move(mapping));
+    if (auto adopted = arena.adopt(); !adopted) return fail(adopted.error());
+    return arena;
+  } catch (const bip::interprocess_exception& problem) {
+    return fail(ErrorCode::kArena, "map the arena: ", problem.what());
+  }
+}
+
+Result<void> Arena::adopt() {
+  const ArenaHeader& head = header();
+  if (head.magic != kArenaMagic) return fail(ErrorCode::kArena, "this memory is not an arena");
+  if (head.version != kLayoutVersion || head.layout != kLayoutHash || head.size != size_.count) {
+    return fail(ErrorCode::kArena, "the arena has layout version ", head.version,
+                " and this libmvm knows version ", kLayoutVersion,
+                "; use one version of mvm, mvmq and libmvm");
+  }
+  const auto endpoints = list<EndpointRecord>(head.endpoints);
+  const auto channels = list<ChannelRecord>(head.channels);
+  endpoints_ = endpoints.data();
+  endpoint_count_ = static_cast<std::uint32_t>(endpoints.size());
+  channels_ = channels.data();
+  channel_count_ = static_cast<std::uint32_t>(channels.size());
+  if (endpoints.size() != head.endpoints.count || channels.size() != head.channels.count) {
+    return fail(ErrorCode::kArena, "the arena's tables do not lie inside it");
+  }
+  return {};
+}
+
+std::string_view Arena::words(TextRef text) const {
+  const auto* at = find(text.at, text.length);
+  if (at == nullptr) return {};
+  return {reinterpret_cast<const char*>(at), text.length};
+}
+
+}  // namespace mvm::queue

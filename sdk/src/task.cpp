@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "task.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <optional>
+
+#include <mvm/base/clock.hpp>
+
+namespace mvm {
+namespace {
+
+/// A number that the queue VM left in the environment.
+std::optional<std::uint32_t> number_from_environment(const char* name) {
+  const char* words = std::getenv(name);
+  if (words == nullptr) return {};
+  std::uint32_t number = 0;
+  const char* end = words + std::strlen(words);
+  const auto [at, problem] = std::from_chars(words, end, number);
+  if (problem != std::errc() || at != end) return {};
+  return number;
+}
+
+}  // namespace
+
+Port* PortAccess::make(PortState* state) {
+  auto* port = new Port();
+  port->state_ = state;
+  return port;
+}
+
+void PortAccess::destroy(Port* port) {
+  delete static_cast<PortState*>(port->state_);
+  delete port;
+}
+
+Task::Task(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) arguments.emplace_back(argv[i]);
+  attach();
+  if (!queue::wait_for_gate(arena_->header())) {
+    throw closed(name_ + ": the job group was ended before it began");
+  }
+}
+
+Task::~Task() {
+  for (Port* port : ports) {
+    auto& state = PortAccess::state(*port);
+    for (auto& writer : state.writers) writer->close();
+    for (auto& reader : state.readers) reader->close();
+  }
+  set_terminating_endpoint(nullptr);
+  for (Port* port : ports) PortAccess::destroy(port);
+}
+
+void Task::attach() {
+  const auto fd = number_from_environment("MVM_ARENA");
+  const auto number = number_from_environment("MVM_TASK");
+  if (!fd || !number) {
+    throw error(
+        "this program is a job of MVM and has no ports of its own; start it with "
+        "'mvm run PROFILE', where PROFILE names it as a <job>");
+  }
+  auto arena = queue::Arena::attach(static_cast<int>(*fd));
+  if (!arena) throw error("attach to the job group: " + arena.error().message);
+  arena_ = std::make_unique<queue::Arena>(std::move(*arena));
+  ::close(static_cast<int>(*fd));
+  number_ = *number;
+  if (number_ >= arena_->endpoint_count()) throw error("MVM_TASK names no task of this group");
+
+  endpoint_ = &arena_->endpoint(number_);
+  name_ = words_of(endpoint_->name);
+  directory = words_of(endpoint_->directory);
+  index = endpoint_->index;
+  count = endpoint_->count;
+  for (const auto n : arena_->list<std::uint32_t>(endpoint_->coordinates)) {
+    coordinates.push_back(n);
+  }
+  heap_ = std::make_unique<queue::SenderHeap>(endpoint_->heap, endpoint_->heap_size);
+  for (const auto& record : arena_->list<queue::PortRecord>(endpoint_->ports)) open_port(record);
+  set_terminating_endpoint(endpoint_);
+  endpoint_->state.store(static_cast<std::uint32_t>(queue::EndpointState::kAttached),
+                         std::memory_order_release);
+}
+
+void Task::open_port(const queue::PortRecord& record) {
+  auto* state = new PortState();
+  state->task = this;
+  state->name = words_of(record.name);
+  Port* port = PortAccess::make(state);
+  ports.push_back(port);
+  for (const auto& sends : arena_->list<queue::SendGroupRecord>(record.sends)) {
+    SendGroup group;
+    group.spread = static_cast<queue::Spread>(sends.spread);
+    for (const auto channel : arena_->list<std::uint32_t>(sends.channels)) {
+      state->writers.push_back(std::make_unique<queue::RingWriter>(*arena_, channel, *heap_));
+      group.writers.push_back(state->writers.back().get());
+    }
+    state->groups.push_back(std::move(group));
+  }
+  for (const auto channel : arena_->list<std::uint32_t>(record.receives)) {
+    state->readers.push_back(std::make_unique<queue::RingReader>(*arena_, channel, number_));
+    inlets.push_back({port, state->readers.back().get()});
+  }
+}
+
+std::int64_t Task::deadline(std::int64_t timeout_ns) const {
+  if (timeout_ns < 0) return queue::kNoDeadline;
+  if (timeout_ns == 0) return 0;
+  const auto now = queue::group_now_ns(arena_->header().clock);
+  return timeout_ns > queue::kNoDeadline - now ? queue::kNoDeadline : now + timeout_ns;
+}
+
+}  // namespace mvm

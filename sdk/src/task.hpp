@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <mvm/job.hpp>
+#include <mvm/queuelayer/arena.hpp>
+#include <mvm/queuelayer/ring_reader.hpp>
+#include <mvm/queuelayer/ring_writer.hpp>
+#include <mvm/queuelayer/sender_heap.hpp>
+#include <mvm/queuelayer/waiter.hpp>
+
+namespace mvm {
+
+class Task;
+
+/// The channels that one sending port feeds because of one statement of the topology.
+struct SendGroup {
+  queue::Spread spread = queue::Spread::kOneToOne;
+  std::vector<queue::RingWriter*> writers;
+  std::size_t turn = 0;  ///< round-robin
+};
+
+/// What stands behind a `Port`.
+struct PortState {
+  Task* task = nullptr;
+  std::string name;
+  std::vector<SendGroup> groups;
+  std::vector<std::unique_ptr<queue::RingWriter>> writers;  ///< owns what the groups point to
+  std::vector<std::unique_ptr<queue::RingReader>> readers;
+  std::size_t turn = 0;                                     ///< of the readers, for fairness
+  std::vector<queue::RingWriter*> targets;                  ///< of the send that is going on
+  bool closed = false;                                      ///< by this task
+};
+
+/// Reaches what `Port` keeps from jobs.
+struct PortAccess {
+  static PortState& state(const Port& port) { return *static_cast<PortState*>(port.state_); }
+  static Port* make(PortState* state);
+  static void destroy(Port* port);
+};
+
+/// One receiving end, for waiting on all ports at once.
+struct Inlet {
+  Port* port;
+  queue::RingReader* reader;
+};
+
+/// What stands behind a `Job`: the attached arena and this task's ends in it.
+class Task {
+ public:
+  /// Attaches by what the queue VM left in the environment, and waits for the gate. Throws
+  /// mvm::error.
+  Task(int argc, char** argv);
+  ~Task();
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] queue::EndpointRecord& endpoint() { return *endpoint_; }
+  [[nodiscard]] queue::Waiter waiter() { return {*endpoint_, arena_->header().clock}; }
+  /// A deadline on the group's clock for a timeout of the SDK.
+  [[nodiscard]] std::int64_t deadline(std::int64_t timeout_ns) const;
+  [[nodiscard]] std::string words_of(queue::TextRef text) const {
+    return std::string(arena_->words(text));
+  }
+
+  std::vector<Port*> ports;
+  std::vector<Inlet> inlets;
+  std::size_t inlet_turn = 0;
+  std::vector<std::string> arguments;
+  std::vector<std::size_t> coordinates;
+  std::string directory;
+  std::size_t index = 0;
+  std::size_t count = 0;
+
+ private:
+  void attach();
+  void open_port(const queue::PortRecord& record);
+
+  std::unique_ptr<queue::Arena> arena_;
+  queue::EndpointRecord* endpoint_ = nullptr;
+  std::uint32_t number_ = 0;
+  std::unique_ptr<queue::SenderHeap> heap_;
+  std::string name_ = "this task";
+};
+
+/// Makes an uncaught `mvm::closed` or `mvm::error` end the task with a message instead of a core.
+void install_terminate_handler();
+/// Told to the terminate handler, so that the queue VM learns why the task fell.
+void set_terminating_endpoint(queue::EndpointRecord* endpoint);
+
+}  // namespace mvm
