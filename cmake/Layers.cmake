@@ -22,8 +22,12 @@ if(MVM_WERROR)
   target_compile_options(mvm_flags INTERFACE -Werror)
 endif()
 if(MVM_SANITIZE)
-  target_compile_options(mvm_flags INTERFACE -fsanitize=${MVM_SANITIZE} -fno-omit-frame-pointer)
+  target_compile_options(mvm_flags INTERFACE -fsanitize=${MVM_SANITIZE} -fno-sanitize-recover=all
+                                             -fno-omit-frame-pointer)
   target_link_options(mvm_flags INTERFACE -fsanitize=${MVM_SANITIZE})
+endif()
+if(MVM_FUZZ)
+  target_compile_options(mvm_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 target_link_options(mvm_flags INTERFACE -Wl,--as-needed)
 
