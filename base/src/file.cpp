@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 
@@ -66,8 +67,10 @@ Result<void> write_all(int fd, std::string_view data) {
 }
 
 Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  // Two threads that write one file need two names as much as two processes do.
+  static std::atomic<unsigned> writes = 0;
   auto temporary = path;
-  temporary += text(".tmp.", ::getpid());
+  temporary += text(".tmp.", ::getpid(), '.', writes++);
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (!fd) return fail_system("create ", temporary.string());
   auto written = write_all(fd.get(), content);
