@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <boost/interprocess/indexes/flat_map_index.hpp>
 #include <boost/interprocess/managed_external_buffer.hpp>
 #include <boost/interprocess/mapped_region.hpp>
 #include <cstring>
