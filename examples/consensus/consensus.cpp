@@ -67,7 +67,7 @@ int main(int argc, char** argv) {
 
     if (known.size() == job.count()) {
       if (known.back().high - known.back().low < limit) {
-        std::printf("%.4f, agreed after %zu rounds\n", value, round + 1 - job.count());
+        std::printf("mean %.4f, agreed in round %zu\n", value, round + 1 - job.count());
         return 0;
       }
       known.pop_back();

@@ -18,10 +18,10 @@
 
 namespace {
 
-/// Loudness as a place on a colour scale: 60 dB from the darkest to the brightest.
+/// Loudness as a place on a colour scale: 40 dB from the darkest to the brightest.
 double loudness(Complex value, std::size_t n) {
   const double decibel = 20.0 * std::log10(std::abs(value) * 2.0 / static_cast<double>(n) + 1e-9);
-  return 1.0 + decibel / 60.0;
+  return 1.0 + decibel / 40.0;
 }
 
 }  // namespace

@@ -32,6 +32,6 @@ struct Sweep {
     const double steady = kTurn * 0.9 * time;
     const bool on = static_cast<int>(part * 20) % 2 == 0;
     return std::polar(1.0, rising) + std::polar(0.7, wavering) +
-           std::polar(on ? 0.4 : 0.0, steady) + Complex(noise(2 * t), noise(2 * t + 1));
+           std::polar(on ? 0.4 : 0.0, steady) + 0.3 * Complex(noise(2 * t), noise(2 * t + 1));
   }
 };

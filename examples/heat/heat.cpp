@@ -19,12 +19,12 @@ namespace {
 constexpr double kCold = 0.0;
 constexpr double kHot = 100.0;
 
-/// A hot disc on a cold plate of n x n points; above the plate it is hot.
+/// A hot disc on a cold plate of n x n points, a quarter of n in radius; above the plate it is hot.
 double initial(int x, int y, int n) {
   if (y < 0) return kHot;
-  const int dx = 3 * x - n;      // three times the distance from n/3,
-  const int dy = 3 * y - 2 * n;  // 2n/3: whole numbers, so no rounding
-  return 4 * (dx * dx + dy * dy) < n * n ? kHot : kCold;
+  const long long dx = 3 * x - n;      // three times the distance from n/3
+  const long long dy = 3 * y - 2 * n;  // and from 2n/3: whole numbers, so nothing is rounded
+  return 16 * (dx * dx + dy * dy) < 9LL * n * n ? kHot : kCold;
 }
 
 /// Part `part` of 0 … n-1 when it is cut into `parts` as equal as can be.
