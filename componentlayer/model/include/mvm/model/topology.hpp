@@ -35,7 +35,8 @@ struct Edge {
 };
 
 /// The logical graph of tasks: platform independent. Edges of a two-way shape come in pairs.
-/// What leaves `x+` arrives at the neighbour's `x-`. Edges are in the order of the statements.
+/// What leaves `x+` arrives at the neighbour's `x-`. Edges are in the order of the statements; in
+/// a link, those that leave one port are next to each other.
 struct Topology {
   std::vector<Vertex> vertices;  ///< in the order of jobs, then index
   std::vector<Edge> edges;
