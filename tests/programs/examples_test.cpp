@@ -15,6 +15,7 @@
 #include <fstream>
 #include <map>
 #include <numeric>
+#include <ostream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -80,6 +81,10 @@ class SerialPlate {
 struct HeatCase {
   std::string shape;
   int side;
+
+  friend std::ostream& operator<<(std::ostream& out, const HeatCase& tested) {
+    return out << tested.shape << ", side " << tested.side;
+  }
 };
 
 class Heat : public testing::TestWithParam<HeatCase> {};
@@ -180,6 +185,10 @@ INSTANTIATE_TEST_SUITE_P(Examples, FftPipeline, testing::Values(1, 2, 3));
 struct SortCase {
   std::string shape;
   std::size_t count, block;
+
+  friend std::ostream& operator<<(std::ostream& out, const SortCase& tested) {
+    return out << tested.shape << ", " << tested.count << " blocks of " << tested.block;
+  }
 };
 
 class Sort : public testing::TestWithParam<SortCase> {};
