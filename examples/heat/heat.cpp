@@ -8,6 +8,7 @@
 
 #include <mvm/job.hpp>
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,34 +37,87 @@ Range cut(int n, int parts, int part) {
   return {n * part / parts, n * (part + 1) / parts};
 }
 
-/// One side of a block: the port to the neighbour there, our values next to it, and the ghost
-/// cells that hold copies of its values. Both lie `stride` apart in the field.
+/// One side of a block, as places in its field: our values there, and the ghost cells beyond, which
+/// hold copies of the neighbour's. Both are `length` values that lie `stride` apart.
 struct Side {
-  mvm::Port* port;
-  double* edge;
-  double* ghosts;
+  mvm::Port* port;  ///< null where the plate ends
+  int edge;
+  int ghosts;
   int stride;
   int length;
 };
 
-void send_edge(const Side& side) {
-  auto halo = side.port->loan<double>(static_cast<std::size_t>(side.length));
-  const double* from = side.edge;
-  for (double& value : halo) {
-    value = *from;
-    from += side.stride;
+/// This task's block of the plate, row by row, with one ghost cell all around.
+class Block {
+ public:
+  Block(Range columns, Range rows, int n)
+      : columns_(columns), rows_(rows), stride_(columns.size() + 2) {
+    for (int y = rows.begin - 1; y <= rows.end; ++y) {
+      for (int x = columns.begin - 1; x <= columns.end; ++x) {
+        const bool beyond = x < 0 || x >= n || y >= n;
+        field_.push_back(beyond ? kCold : initial(x, y, n));
+      }
+    }
+    next_ = field_;  // where the plate ends, the ghosts stay for ever what they are now
   }
-  side.port->send(std::move(halo));
-}
 
-void receive_ghosts(const Side& side) {
-  const auto halo = side.port->receive<mvm::Message>();
-  double* to = side.ghosts;
-  for (const double value : halo.view<double>()) {
-    *to = value;
-    to += side.stride;
+  std::vector<Side> sides(mvm::Job& job) const {
+    const int width = columns_.size();
+    const int height = rows_.size();
+    const int first = stride_ + 1;
+    const int last_row = height * stride_ + 1;
+    return {{job.find_port("x-"), first, first - 1, stride_, height},
+            {job.find_port("x+"), first + width - 1, first + width, stride_, height},
+            {job.find_port("y-"), first, first - stride_, 1, width},
+            {job.find_port("y+"), last_row, last_row + stride_, 1, width}};
   }
-}
+
+  void send_edge(const Side& side) const {
+    auto halo = side.port->loan<double>(static_cast<std::size_t>(side.length));
+    const double* from = &field_[static_cast<std::size_t>(side.edge)];
+    for (double& value : halo) {
+      value = *from;
+      from += side.stride;
+    }
+    side.port->send(std::move(halo));
+  }
+
+  void receive_ghosts(const Side& side) {
+    const auto halo = side.port->receive<mvm::Message>();
+    double* to = &field_[static_cast<std::size_t>(side.ghosts)];
+    for (const double value : halo.view<double>()) {
+      *to = value;
+      to += side.stride;
+    }
+  }
+
+  void step() {
+    for (int y = 1; y <= rows_.size(); ++y) {
+      const double* here = field_.data() + y * stride_ + 1;
+      double* to = next_.data() + y * stride_ + 1;
+      for (int x = 0; x < columns_.size(); ++x, ++here, ++to) {
+        *to = 0.25 * (here[-1] + here[1] + here[-stride_] + here[stride_]);
+      }
+    }
+    field_.swap(next_);
+  }
+
+  Patch patch() const {
+    Patch patch{{columns_.begin, rows_.begin, columns_.size(), rows_.size()}, {}};
+    for (int y = 1; y <= rows_.size(); ++y) {
+      const auto row = field_.begin() + y * stride_ + 1;
+      patch.values.insert(patch.values.end(), row, row + columns_.size());
+    }
+    return patch;
+  }
+
+ private:
+  Range columns_;
+  Range rows_;
+  int stride_;
+  std::vector<double> field_;
+  std::vector<double> next_;
+};
 
 }  // namespace
 
@@ -73,60 +127,16 @@ int main(int argc, char** argv) {
   const int side = std::stoi(job.arguments().at(1));
   const int steps = std::stoi(job.arguments().at(2));
 
-  const Range columns = cut(n, side, static_cast<int>(job.coordinates().at(0)));
-  const Range rows = cut(n, side, static_cast<int>(job.coordinates().at(1)));
-  const int width = columns.size();
-  const int height = rows.size();
-
-  // The block with one ghost cell all around, row by row.
-  const int stride = width + 2;
-  std::vector<double> field;
-  for (int y = -1; y <= height; ++y) {
-    for (int x = -1; x <= width; ++x) {
-      const int plate_x = columns.begin + x;
-      const int plate_y = rows.begin + y;
-      const bool beyond = plate_x < 0 || plate_x >= n || plate_y >= n;
-      field.push_back(beyond ? kCold : initial(plate_x, plate_y, n));
-    }
-  }
-  std::vector<double> next = field;
-
-  mvm::Port* const left = job.find_port("x-");  // null at the plate's edge
-  mvm::Port* const right = job.find_port("x+");
-  mvm::Port* const above = job.find_port("y-");
-  mvm::Port* const below = job.find_port("y+");
+  Block block(cut(n, side, static_cast<int>(job.coordinates().at(0))),
+              cut(n, side, static_cast<int>(job.coordinates().at(1))), n);
+  std::vector<Side> sides = block.sides(job);
+  std::erase_if(sides, [](const Side& s) { return s.port == nullptr; });
 
   for (int step = 0; step < steps; ++step) {
-    double* const first = field.data() + stride + 1;
-    double* const last_row = first + (height - 1) * stride;
-    const Side sides[] = {
-        {left, first, first - 1, stride, height},
-        {right, first + width - 1, first + width, stride, height},
-        {above, first, first - stride, 1, width},
-        {below, last_row, last_row + stride, 1, width},
-    };
     // Everybody sends before anybody receives: no circle of tasks can wait for each other.
-    for (const Side& s : sides) {
-      if (s.port != nullptr) send_edge(s);
-    }
-    for (const Side& s : sides) {
-      if (s.port != nullptr) receive_ghosts(s);
-    }
-
-    for (int y = 0; y < height; ++y) {
-      const double* here = first + y * stride;
-      double* to = next.data() + stride + 1 + y * stride;
-      for (int x = 0; x < width; ++x, ++here, ++to) {
-        *to = 0.25 * (here[-1] + here[1] + here[-stride] + here[stride]);
-      }
-    }
-    field.swap(next);
+    for (const Side& s : sides) block.send_edge(s);
+    for (const Side& s : sides) block.receive_ghosts(s);
+    block.step();
   }
-
-  Patch patch{{columns.begin, rows.begin, width, height}, {}};
-  for (int y = 1; y <= height; ++y) {
-    const auto row = field.begin() + y * stride + 1;
-    patch.values.insert(patch.values.end(), row, row + width);
-  }
-  job.port("result").send(patch);
+  job.port("result").send(block.patch());
 }
