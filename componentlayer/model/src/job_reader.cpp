@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "job_reader.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "build_reader.hpp"
+#include "source_files.hpp"
+#include "wording.hpp"
+
+namespace mvm::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Variables by which MVM tells a task what it is.
+constexpr std::string_view kReservedPrefix = "MVM_";
+
+void read_source(const XmlElement& element, Reading& reading, JobModel& job) {
+  const auto words = reading.content(element);
+  if (!words) return;
+  auto files = source_files(*words, reading.document().folder);
+  if (!files) {
+    reading.complain(element, "", "source ", files.error().message);
+    return;
+  }
+  for (auto& file : *files) {
+    if (std::ranges::find(job.sources, file) == job.sources.end()) {
+      job.sources.push_back(std::move(file));
+    }
+  }
+}
+
+/// Words that are evaluated per task: tried as task 0 would.
+bool check_words(const XmlElement& element, std::string_view attribute, const std::string& words,
+                 Reading& reading, const JobModel& job) {
+  return reading.check_task_words(element, attribute, words, std::max(job.count, 1u));
+}
+
+void read_environment(const XmlElement& element, Reading& reading, JobModel& job) {
+  const auto name = reading.words(element, "name");
+  const auto* value = element.attribute("value");
+  if (!name || value == nullptr) return;
+  if (name->starts_with(kReservedPrefix)) {
+    reading.complain(element, "name", "variables that begin with ", kReservedPrefix,
+                     " belong to MVM itself; choose another name than '", excerpt(*name), "'");
+    return;
+  }
+  if (!check_words(element, "value", value->value, reading, job)) return;
+  job.environment.emplace_back(*name, value->value);
+}
+
+void read_input(const XmlElement& element, Reading& reading, JobModel& job) {
+  if (element.words.empty()) return;
+  if (!check_words(element, "", element.words, reading, job)) return;
+  job.inputs.push_back(element.words);
+  // What depends on the task is looked for when the tasks are known.
+  if (mentions(element.words, "index") || mentions(element.words, "count")) return;
+  const auto words = expand(element.words, reading.scope());
+  if (!words) return;
+  if (const auto file = source_files(*words, reading.document().folder); !file) {
+    reading.complain(element, "", "input ", file.error().message);
+  }
+}
+
+void read_output(const XmlElement& element, Reading& reading, JobModel& job) {
+  if (element.words.empty()) return;
+  if (!check_words(element, "", element.words, reading, job)) return;
+  const fs::path path(element.words);
+  const bool leaves = path.is_absolute() ||
+                      std::ranges::any_of(path, [](const auto& part) { return part == ".."; });
+  if (leaves) {
+    reading.complain(element, "", "output '", excerpt(element.words),
+                     "' leaves the task's directory; write a relative name without '..'");
+    return;
+  }
+  job.outputs.push_back(element.words);
+}
+
+void read_argument(const XmlElement& element, Reading& reading, JobModel& job) {
+  if (check_words(element, "", element.words, reading, job)) {
+    job.arguments.push_back(element.words);
+  }
+}
+
+/// The document that holds the job's sources, which a `ref=` may have led to.
+void read_content(const XmlElement& element, Reading& reading, JobModel& job) {
+  job.folder = reading.document().folder;
+  job.scope = reading.scope();
+  const XmlElement* build = nullptr;
+  for (const auto& child : element.children) {
+    if (child.name == "source") read_source(child, reading, job);
+    if (child.name == "arg") read_argument(child, reading, job);
+    if (child.name == "env") read_environment(child, reading, job);
+    if (child.name == "input") read_input(child, reading, job);
+    if (child.name == "output") read_output(child, reading, job);
+    if (child.name != "build") continue;
+    if (build != nullptr) {
+      reading.complain(child, "", "<", element.name,
+                       "> holds at most one <build>; the first is in line ", build->line);
+      continue;
+    }
+    build = &child;
+    read_build(child, reading, job.build);
+  }
+  if (element.child("source") == nullptr) {
+    reading.complain(element, "", "job '", job.name, "' has no <source>; name its C++ files");
+  }
+}
+
+void read_count(const XmlElement& element, Reading& reading, JobModel& job) {
+  if (element.attribute("count") == nullptr) return;
+  job.count = reading.whole(element, "count", 1, kMaxTasks).value_or(0);
+}
+
+void read_execution(const XmlElement& element, Reading& reading, JobModel& job) {
+  const auto execution = reading.choice<Execution>(element, "execution",
+                                                   {{"process", Execution::kProcess}}, {"fiber"});
+  if (execution) job.execution = *execution;
+}
+
+/// What stands nearer to the profile wins: its count is known before the content is read.
+void read_parts(const XmlElement& element, Reading& reading, DocumentLibrary& library,
+                bool count_is_known, JobModel& job) {
+  if (!count_is_known) read_count(element, reading, job);
+  count_is_known = count_is_known || element.attribute("count") != nullptr;
+  const bool followed =
+      library.follow(element, reading, [&](const XmlElement& inner, Reading& inner_reading) {
+        read_parts(inner, inner_reading, library, count_is_known, job);
+      });
+  if (!followed) read_content(element, reading, job);
+  read_execution(element, reading, job);
+}
+
+}  // namespace
+
+bool is_name(std::string_view words) {
+  constexpr std::size_t kLongest = 64;
+  const auto is_part = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; };
+  return !words.empty() && words.size() <= kLongest && std::ranges::all_of(words, is_part) &&
+         words.front() != '-' && std::isdigit(static_cast<unsigned char>(words.front())) == 0;
+}
+
+JobModel read_job(const XmlElement& element, Reading& reading, DocumentLibrary& library) {
+  JobModel job;
+  job.place = reading.place(element);
+  if (auto name = reading.words(element, "name")) {
+    if (is_name(*name)) {
+      job.name = std::move(*name);
+    } else {
+      reading.complain_value(
+          element, "name", *name,
+          "is not a name: a letter, then letters, digits, '_' or '-', at most 64");
+    }
+  }
+  read_parts(element, reading, library, false, job);
+  return job;
+}
+
+}  // namespace mvm::model

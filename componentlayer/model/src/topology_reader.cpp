@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "topology_reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
+
+#include "selector.hpp"
+#include "source_files.hpp"
+#include "wording.hpp"
+
+namespace mvm::model {
+namespace {
+
+constexpr std::uint32_t kMaxWeight = 1'000'000;
+
+/// Which attributes belong to some kinds of graph only.
+struct SpecialAttribute {
+  const char* name;
+  std::vector<GraphKind> kinds;
+};
+
+const std::vector<SpecialAttribute>& special_attributes() {
+  static const std::vector<SpecialAttribute> attributes{
+      {"dims", {GraphKind::kMesh, GraphKind::kTorus}},
+      {"arity", {GraphKind::kTree}},
+      {"stages", {GraphKind::kButterfly}},
+      {"degree", {GraphKind::kRandomRegular}},
+      {"seed", {GraphKind::kRandomRegular}},
+      {"href", {GraphKind::kFile}},
+  };
+  return attributes;
+}
+
+class TopologyReader {
+ public:
+  TopologyReader(Reading& reading, const JobNames& jobs, Profile& profile)
+      : reading_(reading), jobs_(jobs), profile_(profile) {}
+
+  void read_graph(const XmlElement& element) {
+    GraphStatement graph;
+    graph.place = reading_.place(element);
+    std::vector<std::pair<std::string, GraphKind>> kinds;
+    for (const auto& word : graph_kind_words()) kinds.emplace_back(word, *parse_graph_kind(word));
+    const auto kind = reading_.choice<GraphKind>(element, "kind", kinds);
+    if (kind) {
+      graph.kind = *kind;
+      refuse_foreign_attributes(element, *kind);
+    }
+    read_over(element, graph);
+    read_dims(element, graph);
+    graph.arity = reading_.whole(element, "arity", 1, kMaxTasks);
+    graph.stages = reading_.whole(element, "stages", 1, 31);
+    graph.degree = reading_.whole(element, "degree", 1, kMaxTasks);
+    graph.seed = reading_.whole(element, "seed", 0, UINT32_MAX).value_or(1);
+    graph.weight = reading_.whole(element, "weight", 1, kMaxWeight).value_or(1);
+    read_prefix(element, graph);
+    if (kind == GraphKind::kFile) read_href(element, graph);
+    profile_.graphs.push_back(std::move(graph));
+  }
+
+  void read_link(const XmlElement& element) {
+    LinkStatement link;
+    link.place = reading_.place(element);
+    const auto from = read_end(element, "from");
+    const auto to = read_end(element, "to");
+    std::vector<std::pair<std::string, queue::Spread>> spreads;
+    for (const auto spread :
+         {queue::Spread::kOneToOne, queue::Spread::kEach, queue::Spread::kRoundRobin,
+          queue::Spread::kShared, queue::Spread::kHash}) {
+      spreads.emplace_back(queue::to_string(spread), spread);
+    }
+    const auto spread = reading_.choice<queue::Spread>(element, "spread", spreads);
+    if (spread) link.spread = *spread;
+    link.weight = reading_.whole(element, "weight", 1, kMaxWeight).value_or(1);
+    if (!from || !to) return;
+    link.from = *from;
+    link.to = *to;
+    profile_.links.push_back(std::move(link));
+  }
+
+ private:
+  /// When the kind is a parameter, one graph carries the attributes of several kinds.
+  void refuse_foreign_attributes(const XmlElement& element, GraphKind kind) {
+    if (has_expression(element.attribute("kind")->value)) return;
+    for (const auto& special : special_attributes()) {
+      if (element.attribute(special.name) == nullptr ||
+          std::ranges::find(special.kinds, kind) != special.kinds.end()) {
+        continue;
+      }
+      std::vector<std::string> kinds;
+      for (const auto fit : special.kinds) kinds.emplace_back(to_string(fit));
+      reading_.complain(element, special.name, "a ", to_string(kind), " has no ", special.name,
+                        "; remove it (", special.name, " belongs to: ", list_of(kinds), ")");
+    }
+  }
+
+  void read_over(const XmlElement& element, GraphStatement& graph) {
+    const auto words = reading_.words(element, "over");
+    if (!words) return;
+    graph.over = split_words(*words);
+    if (graph.over.empty()) {
+      reading_.complain(element, "over", "over of <graph> names no job; name one or several");
+    }
+    std::set<std::string> seen;
+    for (const auto& name : graph.over) {
+      if (!jobs_.check(element, "over", name, reading_)) continue;
+      if (!seen.insert(name).second) {
+        reading_.complain(element, "over", "over of <graph> names job '", name,
+                          "' twice; name it once");
+      }
+    }
+  }
+
+  void read_dims(const XmlElement& element, GraphStatement& graph) {
+    const auto words = reading_.words(element, "dims");
+    if (!words) return;
+    auto list = *words;
+    std::ranges::replace(list, 'x', ' ');  // 4x4
+    for (const auto& word : split_words(list)) {
+      std::uint32_t side = 0;
+      const auto* end = word.data() + word.size();
+      const auto [stop, error] = std::from_chars(word.data(), end, side);
+      if (error == std::errc() && stop == end && side >= 1 && side <= kMaxTasks) {
+        graph.dims.push_back(side);
+        continue;
+      }
+      reading_.complain_value(
+          element, "dims", *words,
+          text("holds '", excerpt(word), "', not a whole number from 1 to ", kMaxTasks));
+      return;
+    }
+    if (graph.dims.empty() || graph.dims.size() > kMaxDimensions) {
+      reading_.complain_value(
+          element, "dims", *words,
+          text("is not a list of 1 to ", kMaxDimensions, " whole numbers such as '4 4'"));
+    }
+  }
+
+  void read_prefix(const XmlElement& element, GraphStatement& graph) {
+    const auto prefix = reading_.words(element, "prefix");
+    if (!prefix || prefix->empty()) return;
+    if (!is_port_name(*prefix)) {
+      reading_.complain_value(
+          element, "prefix", *prefix,
+          "is not the beginning of a port name: letters, digits, '_', '+', '-'");
+      return;
+    }
+    graph.prefix = *prefix;
+  }
+
+  void read_href(const XmlElement& element, GraphStatement& graph) {
+    if (element.attribute("href") == nullptr) {
+      reading_.complain(element, "href", "a graph of kind file needs href=, a GraphML or DOT file");
+      return;
+    }
+    const auto words = reading_.words(element, "href");
+    if (!words) return;
+    const auto files = source_files(*words, reading_.document().folder);
+    if (!files || files->size() != 1) {
+      reading_.complain(element, "href", "graph file ",
+                        files ? text("'", excerpt(*words), "' is a pattern; name one file")
+                              : files.error().message);
+      return;
+    }
+    graph.href = files->front();
+  }
+
+  std::optional<EndSelector> read_end(const XmlElement& element, std::string_view attribute) {
+    const auto words = reading_.words(element, attribute);
+    if (!words) return {};
+    const auto selector = parse_selector(*words, false);
+    if (!selector) {
+      reading_.complain_value(element, attribute, *words,
+                              "is not an end such as job.port, job[2].port or job[*].port");
+      return {};
+    }
+    if (!jobs_.check(element, attribute, selector->job, reading_)) return {};
+    if (selector->index &&
+        !jobs_.check_index(element, attribute, selector->job, *selector->index, reading_)) {
+      return {};
+    }
+    return EndSelector{selector->job, selector->index, selector->port};
+  }
+
+  Reading& reading_;
+  const JobNames& jobs_;
+  Profile& profile_;
+};
+
+}  // namespace
+
+void read_topology(const XmlElement& element, Reading& reading, DocumentLibrary& library,
+                   const JobNames& jobs, Profile& profile) {
+  const bool followed =
+      library.follow(element, reading, [&](const XmlElement& inner, Reading& inner_reading) {
+        read_topology(inner, inner_reading, library, jobs, profile);
+      });
+  if (followed) return;
+  TopologyReader reader(reading, jobs, profile);
+  for (const auto& child : element.children) {
+    if (child.name == "graph") reader.read_graph(child);
+    if (child.name == "link") reader.read_link(child);
+  }
+}
+
+}  // namespace mvm::model
