@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include <mvm/queuelayer/ring_writer.hpp>
+
 namespace mvm::queue {
 
 namespace bip = boost::interprocess;
@@ -47,14 +49,17 @@ using Allocator =
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kAllocatorStart = kPage;      ///< the header has the first page
 constexpr std::uint64_t kAllocatorOverhead = 1 << 16; ///< its own books, for the few blocks we take
-/// Slots beyond a queue's capacity, for the fragments of large messages.
+/// Slots beyond a queue's capacity, so that fragments of large messages never fill a ring whose
+/// capacity and bytes would admit one more message: one for each fragment that the bytes allow, and
+/// some for a message that outgrows them.
 constexpr std::uint32_t kSpareSlots = 32;
 constexpr std::uint64_t kSmallestDataArea = 4096;
 
 std::uint64_t round_up(std::uint64_t n, std::uint64_t to) { return (n + to - 1) / to * to; }
 
 std::uint32_t slots_for(const QueueSpec& queue) {
-  return std::bit_ceil(queue.capacity + kSpareSlots);
+  const auto fragments = static_cast<std::uint32_t>(queue.bytes.count / RingWriter::kFragment);
+  return std::bit_ceil(queue.capacity + fragments + kSpareSlots);
 }
 
 std::uint64_t data_area_for(const QueueSpec& queue) {
@@ -230,15 +235,8 @@ class Layout {
     record.data_size = data_area_for(channel.queue);
     record.data = data_.take_offset(record.data_size);
     record.many_receivers = channel.receivers.size() > 1 ? 1 : 0;
-    record.sender = endpoint_of(channel.sender, channel.sender_machine);
-    std::vector<std::uint32_t> receivers;
-    for (std::size_t i = 0; i < channel.receivers.size(); ++i) {
-      receivers.push_back(endpoint_of(channel.receivers[i], channel.receiver_machines[i]));
-    }
-    // Several receivers on other machines are one here: the link takes for all of them.
-    std::sort(receivers.begin(), receivers.end());
-    receivers.erase(std::unique(receivers.begin(), receivers.end()), receivers.end());
-    record.receivers = put(receivers);
+    record.sender = endpoint_number(plan_, channel.sender, channel.sender_machine);
+    record.receivers = put(receiving_endpoints(plan_, channel));
     record.sender_words = put(channel.sender_port);
     record.receiver_words = put(channel.receiver_port);
     if (record.many_receivers != 0) {
@@ -247,17 +245,6 @@ class Layout {
         slots[i].stamp.store(stamp_given_back(i - record.slot_count), std::memory_order_relaxed);
       }
     }
-  }
-
-  std::uint32_t endpoint_of(std::uint32_t task, std::uint32_t machine) const {
-    const auto link = count(plan_.tasks.size());
-    if (machine != plan_.machine) return link;
-    const auto found = std::lower_bound(
-        plan_.tasks.begin(), plan_.tasks.end(), task,
-        [](const TaskSpec& spec, std::uint32_t id) { return spec.id < id; });
-    return found != plan_.tasks.end() && found->id == task
-               ? count(static_cast<std::uint64_t>(found - plan_.tasks.begin()))
-               : link;
   }
 
   const WiringPlan& plan_;
@@ -301,6 +288,29 @@ Result<UniqueFd> make_memory(const Needs& needs) {
 }
 
 }  // namespace
+
+std::uint32_t endpoint_number(const WiringPlan& plan, std::uint32_t task, std::uint32_t machine) {
+  const auto link = static_cast<std::uint32_t>(plan.tasks.size());
+  if (machine != plan.machine) return link;
+  const auto found =
+      std::lower_bound(plan.tasks.begin(), plan.tasks.end(), task,
+                       [](const TaskSpec& spec, std::uint32_t id) { return spec.id < id; });
+  if (found == plan.tasks.end() || found->id != task) return link;
+  return static_cast<std::uint32_t>(found - plan.tasks.begin());
+}
+
+std::vector<std::uint32_t> receiving_endpoints(const WiringPlan& plan, const ChannelSpec& channel) {
+  std::vector<std::uint32_t> endpoints;
+  for (std::size_t i = 0; i < channel.receivers.size(); ++i) {
+    const bool here = channel.receiver_machines[i] == plan.machine;
+    // What arrives from another machine is only for the receivers of this one.
+    if (!here && channel.sender_machine != plan.machine) continue;
+    endpoints.push_back(endpoint_number(plan, channel.receivers[i], channel.receiver_machines[i]));
+  }
+  std::sort(endpoints.begin(), endpoints.end());
+  endpoints.erase(std::unique(endpoints.begin(), endpoints.end()), endpoints.end());
+  return endpoints;
+}
 
 Arena::Arena(UniqueFd fd, std::unique_ptr<Mapping> mapping)
     : fd_(std::move(fd)), mapping_(std::move(mapping)) {

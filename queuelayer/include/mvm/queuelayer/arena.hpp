@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include <mvm/base/result.hpp>
 #include <mvm/base/unique_fd.hpp>
@@ -73,6 +74,15 @@ class Arena {
   std::uint32_t endpoint_count_ = 0;
   std::uint32_t channel_count_ = 0;
 };
+
+/// The endpoint that stands for a task on this machine's arena: its position in the plan, or the
+/// link's for tasks of other machines. Tasks of a plan are in the order of their ids.
+[[nodiscard]] std::uint32_t endpoint_number(const WiringPlan& plan, std::uint32_t task,
+                                            std::uint32_t machine);
+/// The endpoints that take from a channel on this machine, each once: several receivers on other
+/// machines are one here, because the link takes for all of them.
+[[nodiscard]] std::vector<std::uint32_t> receiving_endpoints(const WiringPlan& plan,
+                                                             const ChannelSpec& channel);
 
 /// A heap is address space only: memory is taken when a large message touches it. It must hold the
 /// largest message twice, so that one can be filled while another is read.

@@ -23,6 +23,10 @@ namespace mvm::queue {
 /// (`released`, or the slot's stamp where receivers compete) that `reclaim` reads with acquire.
 class RingWriter {
  public:
+  /// Longest fragment of a message that is copied in: a part of a core's level-2 cache, so that the
+  /// receiver copies one while the sender fills the next.
+  static constexpr std::uint64_t kFragment = 16 << 10;
+
   /// `arena` and `heap` must outlive it.
   RingWriter(const Arena& arena, std::uint32_t channel, SenderHeap& heap);
 
@@ -66,6 +70,12 @@ class RingWriter {
     channel_->sender_waiting.store(waiting ? 1 : 0, std::memory_order_relaxed);
   }
 
+  /// Messages that the receivers have given back so far, memory and all.
+  [[nodiscard]] std::uint64_t released_messages() {
+    reclaim();
+    return enqueued_ - messages_;
+  }
+
   [[nodiscard]] const ChannelRecord& channel() const { return *channel_; }
 
  private:
@@ -78,9 +88,6 @@ class RingWriter {
     bool last = false;
   };
 
-  /// Longest fragment of a message that is copied in: a part of a core's level-2 cache, so that the
-  /// receiver copies one while the sender fills the next.
-  static constexpr std::uint64_t kFragment = 16 << 10;
   /// Longest piece of a message whose receiver lags behind.
   static constexpr std::uint64_t kHeapFragment = 256 << 10;
 

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <mvm/base/clock.hpp>
+#include <mvm/base/result.hpp>
+#include <mvm/base/unique_fd.hpp>
+#include <mvm/queuelayer/control_protocol.hpp>
+#include <mvm/queuelayer/wiring_plan.hpp>
+
+namespace mvm::queue {
+
+/// Starts the task processes of a wiring plan, hands on what they write, and ends them. It does not
+/// wait by itself: its owner polls `descriptors`, and calls `read_output`, `reap` and `tick`.
+/// One thread: the one that started the tasks must live as long as they do.
+class TaskSupervisor {
+ public:
+  /// What the owner is told. `task` is a position in the plan.
+  struct Listener {
+    std::function<void(std::uint32_t task, control::OutputStream, std::string bytes)> output;
+    std::function<void(std::uint32_t task, const control::TaskEnded&)> ended;
+  };
+
+  /// `arena` is the descriptor that tasks inherit. `is_follower` tells whether a task that ended
+  /// left word that it fell to a closed queue.
+  TaskSupervisor(const WiringPlan& plan, int arena, std::function<bool(std::uint32_t)> is_follower,
+                 Listener listener);
+
+  /// Makes the working directory, stages the inputs, and starts task number `task`. kLaunch.
+  [[nodiscard]] Result<pid_t> start(std::uint32_t task);
+
+  /// The group's time starts: running times are told from here, the wall-time counts.
+  void released();
+
+  /// Asks all tasks to end: SIGTERM, and SIGKILL after the plan's grace; kKill: at once.
+  void stop(control::StopReason reason);
+
+  /// Reads what arrived on one of `descriptors`. False at its end: it is closed and forgotten.
+  bool read_output(int descriptor);
+  [[nodiscard]] const std::unordered_map<int, std::uint32_t>& descriptors() const {
+    return task_of_descriptor_;
+  }
+
+  /// Takes note of tasks that ended; call on SIGCHLD.
+  void reap();
+
+  /// Does what is due by time. The next time to call, if any.
+  [[nodiscard]] std::optional<SteadyTime> tick();
+
+  [[nodiscard]] std::size_t running() const { return running_; }
+
+  /// After the last task: moves outputs to their place and removes working directories.
+  void collect();
+
+ private:
+  struct Output {
+    UniqueFd fd;
+    std::string partial;  ///< the beginning of a line
+  };
+  struct Task {
+    pid_t pid = -1;
+    bool started = false;
+    bool ended = false;
+    Output streams[2];
+  };
+
+  [[nodiscard]] Result<void> open_stream(std::uint32_t task, int stream, UniqueFd& write_end);
+  void on_end(std::uint32_t task, int wait_status, const ::rusage& usage);
+  void hand_on(std::uint32_t task, int stream, std::string_view bytes);
+  void close_stream(std::uint32_t task, int stream);
+  void signal_all(int signal);
+
+  const WiringPlan& plan_;
+  int arena_;
+  std::function<bool(std::uint32_t)> is_follower_;
+  Listener listener_;
+  std::vector<std::string> environment_;  ///< what every task gets
+  std::vector<Task> tasks_;
+  std::unordered_map<pid_t, std::uint32_t> task_of_pid_;
+  std::unordered_map<int, std::uint32_t> task_of_descriptor_;
+  std::size_t running_ = 0;
+  std::optional<SteadyTime> released_at_;
+  std::optional<SteadyTime> wall_time_at_;
+  std::optional<SteadyTime> kill_at_;
+  std::optional<control::StopReason> stopping_;
+};
+
+}  // namespace mvm::queue

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <mvm/queuelayer/machine_link.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <map>
+#include <set>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include <mvm/base/clock.hpp>
+#include <mvm/queuelayer/ring_reader.hpp>
+#include <mvm/queuelayer/ring_writer.hpp>
+#include <mvm/queuelayer/sender_heap.hpp>
+#include <mvm/queuelayer/waiter.hpp>
+
+#include "link_sockets.hpp"
+
+namespace mvm::queue {
+namespace {
+
+/// The longest payload of one frame: a large message goes in many, between those of other channels.
+constexpr std::uint64_t kFramePayload = 64 << 10;
+/// Payload bytes under way to one machine that it has not taken in yet.
+constexpr std::uint64_t kWindowBytes = 8 << 20;
+/// The other side hears about what was taken in each time this much was.
+constexpr std::uint64_t kWindowStep = kWindowBytes / 4;
+
+/// A message that another machine has, or has a part of, and that is kept until it is released
+/// there.
+struct Kept {
+  std::vector<std::uint64_t> fragments;
+  bool whole = false;
+};
+
+/// A channel whose messages leave for one other machine.
+struct Outlet {
+  std::uint32_t channel;             ///< position in the plan
+  std::uint64_t id;
+  std::uint32_t machine;             ///< where to
+  std::uint64_t window;              ///< messages that may be there unreleased
+  std::unique_ptr<RingReader> reader;
+  std::deque<Kept> kept;
+  std::uint64_t acknowledged = 0;
+  Piece piece;                       ///< the fragment that is being sent
+  std::uint64_t piece_sent = 0;
+  bool in_piece = false;
+  bool end_sent = false;
+  bool gone = false;                 ///< the receivers there are gone
+};
+
+/// A channel whose messages arrive from another machine.
+struct Inlet {
+  std::uint32_t channel;
+  std::uint64_t id;
+  std::uint32_t machine;             ///< where from
+  std::unique_ptr<RingWriter> writer;
+  std::uint64_t left = 0;            ///< bytes to come of a message that has begun
+  std::uint64_t acknowledged = 0;    ///< messages
+  bool gone_sent = false;
+};
+
+/// Bytes to and from one other machine.
+struct Peer {
+  bool heard = false;
+  std::uint64_t sent = 0;
+  std::uint64_t sent_taken = 0;      ///< of `sent`, what it took in
+  std::uint64_t received = 0;
+  std::uint64_t received_told = 0;
+};
+
+}  // namespace
+
+struct MachineLink::State {
+  State(const WiringPlan& the_plan, const Arena& the_arena, ChannelEnds& the_ends)
+      : plan(the_plan),
+        arena(the_arena),
+        ends(the_ends),
+        self(the_arena.endpoint_count() - 1),
+        heap(the_arena.endpoint(self).heap, the_arena.endpoint(self).heap_size),
+        peers(the_plan.machines.size()) {}
+
+  const WiringPlan& plan;
+  const Arena& arena;
+  ChannelEnds& ends;
+  std::uint32_t self;  ///< the link's endpoint
+  SenderHeap heap;
+  std::vector<Outlet> outlets;
+  std::vector<Inlet> inlets;
+  std::unordered_map<std::uint64_t, std::vector<std::size_t>> outlets_of;  ///< by channel id
+  std::unordered_map<std::uint64_t, std::size_t> inlet_of;
+  std::vector<Peer> peers;
+  std::unique_ptr<LinkSockets> sockets;
+  std::function<void(Error)> on_failure;
+  std::atomic<bool> ending{false};
+  std::thread thread;
+
+  void open_channels();
+  [[nodiscard]] Result<void> greet(std::chrono::milliseconds patience);
+  void work();
+  [[nodiscard]] Result<bool> take_arrivals();
+  [[nodiscard]] Result<void> on_arrival(const Arrival& arrival);
+  [[nodiscard]] Result<void> on_data(const Arrival& arrival);
+  void on_ack(const LinkFrame& frame);
+  [[nodiscard]] Result<bool> pump(Outlet& outlet);
+  [[nodiscard]] bool can_take(Outlet& outlet) const;
+  void send_frame_of(Outlet& outlet);
+  bool acknowledge(Inlet& inlet);
+  [[nodiscard]] bool has_work();
+  [[nodiscard]] LinkFrame frame(LinkKind kind, std::uint64_t channel = 0,
+                                std::uint64_t number = 0) const {
+    return {kind, plan.machine, channel, number, 0};
+  }
+  [[nodiscard]] std::unexpected<Error> broken(std::uint32_t machine, std::string_view what) const {
+    return fail(ErrorCode::kProtocol, "machine ", machine, " broke the link protocol: ", what);
+  }
+};
+
+bool needs_link(const WiringPlan& plan) {
+  return std::any_of(plan.channels.begin(), plan.channels.end(), [&](const ChannelSpec& channel) {
+    return channel.sender_machine != plan.machine ||
+           std::any_of(channel.receiver_machines.begin(), channel.receiver_machines.end(),
+                       [&](std::uint32_t machine) { return machine != plan.machine; });
+  });
+}
+
+MachineLink::MachineLink(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Result<std::unique_ptr<MachineLink>> MachineLink::open(const WiringPlan& plan, const Arena& arena,
+                                                       ChannelEnds& ends,
+                                                       std::chrono::milliseconds patience,
+                                                       std::function<void(Error)> on_failure) {
+  auto state = std::make_unique<State>(plan, arena, ends);
+  state->on_failure = std::move(on_failure);
+  state->open_channels();
+  auto sockets = LinkSockets::open(
+      plan, [endpoint = &arena.endpoint(state->self)] { ring(*endpoint); });
+  if (!sockets) return fail(sockets.error());
+  state->sockets = std::move(*sockets);
+  if (auto greeted = state->greet(patience); !greeted) return fail(greeted.error());
+  state->thread = std::thread([s = state.get()] { s->work(); });
+  return std::unique_ptr<MachineLink>(new MachineLink(std::move(state)));
+}
+
+MachineLink::~MachineLink() {
+  state_->ending = true;
+  ring_slowly(state_->arena.endpoint(state_->self));
+  if (state_->thread.joinable()) state_->thread.join();
+}
+
+void MachineLink::State::open_channels() {
+  for (std::uint32_t i = 0; i < plan.channels.size(); ++i) {
+    const auto& spec = plan.channels[i];
+    if (spec.sender_machine != plan.machine) {
+      inlet_of[spec.id] = inlets.size();
+      inlets.push_back({.channel = i,
+                        .id = spec.id,
+                        .machine = spec.sender_machine,
+                        .writer = std::make_unique<RingWriter>(arena, i, heap)});
+      inlets.back().writer->expect_room(true);  // every release is to be acknowledged
+      continue;
+    }
+    std::map<std::uint32_t, std::uint64_t> receivers;  // on each other machine
+    for (const auto machine : spec.receiver_machines) {
+      if (machine != plan.machine) ++receivers[machine];
+    }
+    for (const auto& [machine, count] : receivers) {
+      outlets_of[spec.id].push_back(outlets.size());
+      // Where receivers compete, a machine is given no more than its receivers can take at once.
+      const bool compete = spec.receivers.size() > 1;
+      outlets.push_back({.channel = i,
+                         .id = spec.id,
+                         .machine = machine,
+                         .window = compete ? std::min<std::uint64_t>(count, spec.queue.capacity)
+                                           : spec.queue.capacity,
+                         .reader = std::make_unique<RingReader>(arena, i, self)});
+    }
+  }
+}
+
+/// Says hello to every machine that shares a channel, and waits to hear from each.
+Result<void> MachineLink::State::greet(std::chrono::milliseconds patience) {
+  std::set<std::uint32_t> partners;
+  for (const auto& outlet : outlets) partners.insert(outlet.machine);
+  for (const auto& inlet : inlets) partners.insert(inlet.machine);
+  for (const auto machine : partners) sockets->send(machine, frame(LinkKind::kHello));
+  const auto all_heard = [&] {
+    return std::all_of(partners.begin(), partners.end(),
+                       [&](std::uint32_t machine) { return peers[machine].heard; });
+  };
+  const auto& clock = arena.header().clock;
+  const auto deadline =
+      group_now_ns(clock) + std::chrono::duration_cast<std::chrono::nanoseconds>(patience).count();
+  Waiter waiter(arena.endpoint(self), clock);
+  while (!all_heard()) {
+    if (!waiter.wait([&] { return sockets->has_arrivals(); }, deadline)) {
+      return fail(ErrorCode::kTimedOut, "not every machine of the group answered within ",
+                  mvm::to_string(Duration(patience)), "; can they reach each other's addresses?");
+    }
+    if (auto taken = take_arrivals(); !taken) return fail(taken.error());
+  }
+  return {};
+}
+
+void MachineLink::State::work() {
+  Waiter waiter(arena.endpoint(self), arena.header().clock);
+  while (!ending) {
+    bool moved = false;
+    auto taken = take_arrivals();
+    if (!taken) return on_failure(taken.error());
+    moved = *taken;
+    for (auto& outlet : outlets) {
+      auto pumped = pump(outlet);
+      if (!pumped) return on_failure(pumped.error());
+      moved |= *pumped;
+    }
+    for (auto& inlet : inlets) moved |= acknowledge(inlet);
+    if (!moved) waiter.wait([this] { return ending || has_work(); }, kNoDeadline);
+  }
+}
+
+bool MachineLink::State::has_work() {
+  if (sockets->has_arrivals()) return true;
+  for (auto& outlet : outlets) {
+    if (outlet.gone) continue;
+    if (can_take(outlet) && (outlet.in_piece || outlet.reader->available())) return true;
+    if (!outlet.end_sent && !outlet.in_piece && outlet.reader->ended()) return true;
+  }
+  return std::any_of(inlets.begin(), inlets.end(), [](const Inlet& inlet) {
+    return inlet.writer->released_messages() != inlet.acknowledged ||
+           (!inlet.gone_sent && inlet.writer->receiver_closed());
+  });
+}
+
+bool MachineLink::State::can_take(Outlet& outlet) const {
+  const Peer& peer = peers[outlet.machine];
+  if (peer.sent - peer.sent_taken >= kWindowBytes) return false;
+  const bool between_messages = !outlet.in_piece && (outlet.kept.empty() || outlet.kept.back().whole);
+  return !between_messages || outlet.kept.size() < outlet.window;
+}
+
+/// Moves one frame of a channel, so that channels take turns. True when something moved.
+Result<bool> MachineLink::State::pump(Outlet& outlet) {
+  if (outlet.gone || !can_take(outlet)) return false;
+  if (!outlet.in_piece) {
+    switch (outlet.reader->take(outlet.piece)) {
+      case RingReader::Taken::kCorrupt:
+        return fail(ErrorCode::kArena, "the queue from ", plan.channels[outlet.channel].sender_port,
+                    " was overwritten by some task of this group");
+      case RingReader::Taken::kNothing:
+        if (outlet.end_sent || !outlet.reader->ended()) return false;
+        outlet.end_sent = true;
+        sockets->send(outlet.machine, frame(LinkKind::kEnd, outlet.id));
+        return true;
+      case RingReader::Taken::kPiece: break;
+    }
+    if (outlet.kept.empty() || outlet.kept.back().whole) outlet.kept.emplace_back();
+    outlet.kept.back().fragments.push_back(outlet.piece.number);
+    outlet.in_piece = true;
+    outlet.piece_sent = 0;
+  }
+  send_frame_of(outlet);
+  return true;
+}
+
+void MachineLink::State::send_frame_of(Outlet& outlet) {
+  const Piece& piece = outlet.piece;
+  const auto length = std::min(kFramePayload, piece.length - outlet.piece_sent);
+  const bool end_of_piece = outlet.piece_sent + length == piece.length;
+  const bool more = piece.more || !end_of_piece;
+  auto data = frame(LinkKind::kData, outlet.id, piece.message_length);
+  data.slot_kind = piece.type | (more ? kMoreFollows : 0);
+  sockets->send(outlet.machine, data,
+                {reinterpret_cast<const char*>(piece.data) + outlet.piece_sent, length});
+  outlet.piece_sent += length;
+  peers[outlet.machine].sent += length;
+  if (end_of_piece) {
+    outlet.in_piece = false;
+    outlet.kept.back().whole = !piece.more;
+  }
+}
+
+/// Reports what the receivers of a channel have released, and whether they are gone.
+bool MachineLink::State::acknowledge(Inlet& inlet) {
+  bool moved = false;
+  if (const auto released = inlet.writer->released_messages(); released != inlet.acknowledged) {
+    inlet.acknowledged = released;
+    sockets->send(inlet.machine, frame(LinkKind::kAck, inlet.id, released));
+    moved = true;
+  }
+  if (!inlet.gone_sent && inlet.writer->receiver_closed()) {
+    inlet.gone_sent = true;
+    sockets->send(inlet.machine, frame(LinkKind::kGone, inlet.id));
+    moved = true;
+  }
+  return moved;
+}
+
+Result<bool> MachineLink::State::take_arrivals() {
+  if (sockets->broken()) {
+    return fail(ErrorCode::kProtocol, "a peer sent a frame that is none of the link protocol");
+  }
+  const auto arrivals = sockets->take();
+  for (const auto& arrival : arrivals) {
+    if (auto handled = on_arrival(arrival); !handled) return fail(handled.error());
+  }
+  return !arrivals.empty();
+}
+
+Result<void> MachineLink::State::on_arrival(const Arrival& arrival) {
+  const LinkFrame& head = arrival.frame;
+  if (head.machine >= peers.size() || head.machine == plan.machine) {
+    return broken(head.machine, "it has no such number in this group");
+  }
+  Peer& peer = peers[head.machine];
+  if (!peer.heard && head.kind != LinkKind::kHello) return broken(head.machine, "no hello");
+  switch (head.kind) {
+    case LinkKind::kHello: peer.heard = true; break;
+    case LinkKind::kData: return on_data(arrival);
+    case LinkKind::kAck: on_ack(head); break;
+    case LinkKind::kEnd: {
+      const auto found = inlet_of.find(head.channel);
+      if (found == inlet_of.end()) return broken(head.machine, "the end of an unknown channel");
+      inlets[found->second].writer->close();
+      break;
+    }
+    case LinkKind::kGone:
+      for (const auto i : outlets_of[head.channel]) {
+        Outlet& outlet = outlets[i];
+        if (outlet.machine != head.machine || outlet.gone) continue;
+        outlet.gone = true;
+        ends.receiver_gone(outlet.channel);
+      }
+      break;
+    case LinkKind::kWindow:
+      if (head.number > peer.sent) return broken(head.machine, "it took in more than was sent");
+      peer.sent_taken = head.number;
+      break;
+  }
+  return {};
+}
+
+Result<void> MachineLink::State::on_data(const Arrival& arrival) {
+  const LinkFrame& head = arrival.frame;
+  const auto found = inlet_of.find(head.channel);
+  if (found == inlet_of.end() || inlets[found->second].machine != head.machine) {
+    return broken(head.machine, "data for a channel that does not come from there");
+  }
+  Inlet& inlet = inlets[found->second];
+  const bool more = (head.slot_kind & kMoreFollows) != 0;
+  const auto type = head.slot_kind & kTypeMask;
+  const auto length = arrival.payload.size();
+  if (inlet.left == 0) {
+    if (head.number > kMaxMessage.count) return broken(head.machine, "a message over the limit");
+    if (!inlet.writer->has_room(head.number)) return broken(head.machine, "more than was agreed");
+    if (!more) {
+      if (length != head.number) return broken(head.machine, "a length that is not true");
+      if (!inlet.writer->write(arrival.payload.data(), length, type)) {
+        return fail(ErrorCode::kArena, "no room for a message that arrived");
+      }
+    } else if (!inlet.writer->begin(head.number, type)) {
+      return fail(ErrorCode::kArena, "no room for a message that arrived");
+    } else {
+      inlet.left = head.number;
+    }
+  }
+  if (inlet.left > 0) {
+    if (length > inlet.left || more != (length < inlet.left)) {
+      return broken(head.machine, "fragments that do not add up");
+    }
+    inlet.writer->append(arrival.payload.data(), length);
+    inlet.left -= length;
+  }
+  Peer& peer = peers[head.machine];
+  peer.received += length;
+  if (peer.received - peer.received_told >= kWindowStep) {
+    peer.received_told = peer.received;
+    sockets->send(head.machine, frame(LinkKind::kWindow, 0, peer.received));
+  }
+  return {};
+}
+
+void MachineLink::State::on_ack(const LinkFrame& head) {
+  for (const auto i : outlets_of[head.channel]) {
+    Outlet& outlet = outlets[i];
+    if (outlet.machine != head.machine) continue;
+    while (outlet.acknowledged < head.number && !outlet.kept.empty() &&
+           outlet.kept.front().whole) {
+      const auto& fragments = outlet.kept.front().fragments;
+      for (const auto number : fragments) {
+        outlet.reader->give_back(number, number != fragments.back());
+      }
+      outlet.kept.pop_front();
+      ++outlet.acknowledged;
+    }
+  }
+}
+
+}  // namespace mvm::queue

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <mvm/queuelayer/queue_vm.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <mvm/base/clock.hpp>
+#include <mvm/base/file.hpp>
+#include <mvm/base/log.hpp>
+#include <mvm/base/subprocess.hpp>
+#include <mvm/base/unique_fd.hpp>
+#include <mvm/queuelayer/arena.hpp>
+#include <mvm/queuelayer/channel_ends.hpp>
+#include <mvm/queuelayer/control_protocol.hpp>
+#include <mvm/queuelayer/machine_link.hpp>
+#include <mvm/queuelayer/task_supervisor.hpp>
+#include <mvm/queuelayer/waiter.hpp>
+
+namespace mvm::queue {
+namespace {
+
+/// While more than this waits for the starter to read it, task output is left in the pipes, so that
+/// a starter that does not read slows tasks down instead of filling memory.
+constexpr std::size_t kOutgoingLimit = 4 << 20;
+/// All other machines' queue VMs must have been heard within this time.
+constexpr std::chrono::seconds kLinkPatience{30};
+
+void set_nonblocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
+
+/// SIGCHLD and the requests to end, as a descriptor.
+UniqueFd open_signals() {
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) sigaddset(&wanted, signal);
+  ::sigprocmask(SIG_BLOCK, &wanted, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a memory limit is an error to report, not a death
+  return UniqueFd(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+/// Two descriptors a task are held: take what the system gives.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+struct QueueVm::State {
+  enum class Phase { kWaiting, kReady, kRunning, kEnded, kDone };
+
+  State(int in, int out) : control_in(in), control_out(out) {}
+
+  int control_in;
+  int control_out;
+  control::FrameReader reader;
+  std::string outgoing;         ///< frames that the starter has not taken yet
+  std::size_t sent = 0;         ///< of `outgoing`
+  UniqueFd signals;
+  UniqueFd link_failed;         ///< an eventfd: the link's thread has something to say
+  std::mutex link_error_mutex;
+  std::optional<Error> link_error;
+
+  Phase phase = Phase::kWaiting;
+  bool success = false;
+  bool control_lost = false;
+  WiringPlan plan;
+  std::optional<Arena> arena;
+  std::unique_ptr<ChannelEnds> ends;
+  std::unique_ptr<TaskSupervisor> supervisor;
+  std::unique_ptr<MachineLink> link;
+
+  void send(const control::Message& message) {
+    if (!control_lost) outgoing += control::encode(message);
+  }
+  void fail_group(const Error& error);
+  void lose_control();
+  void flush();
+
+  void on_control();
+  void on_message(control::Message&& message);
+  void on_signal();
+  void on_link_failure();
+  void start(WiringPlan&& received);
+  [[nodiscard]] Result<void> set_up();
+  void on_task_end(std::uint32_t task, const control::TaskEnded& ended);
+  void end_when_all_ended();
+  void finish();
+  void poll_once();
+};
+
+QueueVm::QueueVm(int control_in, int control_out)
+    : state_(std::make_unique<State>(control_in, control_out)) {}
+QueueVm::~QueueVm() = default;
+
+int QueueVm::run() {
+  State& s = *state_;
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  raise_descriptor_limit();
+  s.signals = open_signals();
+  s.link_failed.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  set_nonblocking(s.control_in);
+  set_nonblocking(s.control_out);
+  s.send(control::Hello{::getpid()});
+  while (s.phase != State::Phase::kDone) s.poll_once();
+
+  s.link.reset();
+  if (s.supervisor) {
+    s.supervisor->stop(control::StopReason::kKill);
+    kill_descendants();
+    s.supervisor->collect();
+  }
+  // The last frames are worth a short wait, but a starter that is gone is not.
+  for (const auto deadline = now() + std::chrono::seconds(2);
+       s.sent < s.outgoing.size() && !s.control_lost && now() < deadline;) {
+    pollfd out{s.control_out, POLLOUT, 0};
+    ::poll(&out, 1, 100);
+    s.flush();
+  }
+  return s.success ? 0 : 1;
+}
+
+void QueueVm::State::poll_once() {
+  std::optional<SteadyTime> due;
+  if (supervisor) due = supervisor->tick();
+
+  std::vector<pollfd> descriptors;
+  descriptors.push_back({signals.get(), POLLIN, 0});
+  descriptors.push_back({link_failed.get(), POLLIN, 0});
+  descriptors.push_back({control_lost ? -1 : control_in, POLLIN, 0});
+  descriptors.push_back({sent < outgoing.size() && !control_lost ? control_out : -1, POLLOUT, 0});
+  constexpr std::size_t kFirstOutput = 4;
+  if (supervisor && outgoing.size() - sent < kOutgoingLimit) {
+    for (const auto& [fd, task] : supervisor->descriptors()) descriptors.push_back({fd, POLLIN, 0});
+  }
+  int timeout_ms = -1;
+  if (due) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*due - now()).count();
+    timeout_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+  }
+  if (::poll(descriptors.data(), descriptors.size(), timeout_ms) < 0) return;
+
+  for (std::size_t i = kFirstOutput; i < descriptors.size(); ++i) {
+    if (descriptors[i].revents != 0) supervisor->read_output(descriptors[i].fd);
+  }
+  if (descriptors[0].revents != 0) on_signal();
+  if (descriptors[1].revents != 0) on_link_failure();
+  if (descriptors[2].revents != 0) on_control();
+  flush();
+}
+
+void QueueVm::State::flush() {
+  while (sent < outgoing.size() && !control_lost) {
+    const auto written = ::write(control_out, outgoing.data() + sent, outgoing.size() - sent);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EAGAIN) break;
+    if (written < 0) return lose_control();
+    sent += static_cast<std::size_t>(written);
+  }
+  if (sent == outgoing.size()) {
+    outgoing.clear();
+    sent = 0;
+  } else if (sent > kOutgoingLimit) {
+    outgoing.erase(0, sent);
+    sent = 0;
+  }
+}
+
+void QueueVm::State::on_control() {
+  char buffer[65536];
+  const auto got = ::read(control_in, buffer, sizeof buffer);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return lose_control();
+  reader.feed({buffer, static_cast<std::size_t>(got)});
+  while (phase != Phase::kDone) {
+    auto message = reader.next();
+    if (!message) return fail_group(message.error());
+    if (!*message) return;
+    on_message(std::move(**message));
+  }
+}
+
+void QueueVm::State::on_message(control::Message&& message) {
+  if (auto* begin = std::get_if<control::Start>(&message); begin && phase == Phase::kWaiting) {
+    start(std::move(begin->plan));
+  } else if (std::holds_alternative<control::Release>(message) && phase == Phase::kReady) {
+    phase = Phase::kRunning;
+    supervisor->released();
+    set_gate(arena->header(), Gate::kOpen);
+    end_when_all_ended();
+  } else if (auto* stop = std::get_if<control::Stop>(&message)) {
+    if (supervisor) {
+      supervisor->stop(stop->reason);
+      set_gate(arena->header(), phase == Phase::kReady ? Gate::kNever : Gate::kOpen);
+      if (phase == Phase::kReady) phase = Phase::kRunning;
+      end_when_all_ended();
+    } else {
+      phase = Phase::kDone;
+    }
+  } else if (std::holds_alternative<control::Finish>(message) && phase == Phase::kEnded) {
+    finish();
+  } else {
+    fail_group({ErrorCode::kProtocol, "the starter sent a message out of turn"});
+  }
+}
+
+void QueueVm::State::start(WiringPlan&& received) {
+  plan = std::move(received);
+  if (auto made = set_up(); !made) return fail_group(made.error());
+  phase = Phase::kReady;
+  send(control::Ready{arena->size()});
+}
+
+Result<void> QueueVm::State::set_up() {
+  auto made = Arena::create(plan);
+  if (!made) return fail(made.error());
+  arena = std::move(*made);
+  ends = std::make_unique<ChannelEnds>(plan, *arena);
+  if (needs_link(plan)) {
+    auto opened = MachineLink::open(plan, *arena, *ends, kLinkPatience, [this](Error error) {
+      const std::scoped_lock lock(link_error_mutex);
+      link_error = std::move(error);
+      ::eventfd_write(link_failed.get(), 1);
+    });
+    if (!opened) return fail(opened.error());
+    link = std::move(*opened);
+  }
+  const auto is_follower = [this](std::uint32_t task) {
+    return arena->endpoint(task).follower.load(std::memory_order_acquire) != 0;
+  };
+  TaskSupervisor::Listener listener;
+  listener.output = [this](std::uint32_t task, control::OutputStream stream, std::string bytes) {
+    send(control::Output{plan.tasks[task].id, stream, std::move(bytes)});
+  };
+  listener.ended = [this](std::uint32_t task, const control::TaskEnded& ended) {
+    on_task_end(task, ended);
+  };
+  supervisor = std::make_unique<TaskSupervisor>(plan, arena->descriptor(), is_follower,
+                                                std::move(listener));
+  for (std::uint32_t task = 0; task < plan.tasks.size(); ++task) {
+    const auto pid = supervisor->start(task);
+    if (!pid) return fail(pid.error());
+    send(control::TaskStarted{plan.tasks[task].id, *pid});
+  }
+  return {};
+}
+
+void QueueVm::State::on_task_end(std::uint32_t task, const control::TaskEnded& ended) {
+  const bool by_itself = ended.kind == control::EndKind::kExited && ended.status == 0;
+  arena->endpoint(task).state.store(static_cast<std::uint32_t>(EndpointState::kEnded),
+                                    std::memory_order_release);
+  ends->task_ended(task, !by_itself);
+  send(ended);
+  const bool failed = ended.kind == control::EndKind::kSignalled ||
+                      (ended.kind == control::EndKind::kExited && ended.status != 0);
+  if (failed && plan.end_on_failure) {
+    supervisor->stop(control::StopReason::kFailure);
+    // Tasks that have not passed the gate yet would wait for ever.
+    if (phase == Phase::kReady) set_gate(arena->header(), Gate::kNever);
+  }
+}
+
+void QueueVm::State::end_when_all_ended() {
+  if (phase != Phase::kRunning || supervisor->running() > 0) return;
+  phase = Phase::kEnded;
+  supervisor->collect();
+  send(control::AllEnded{});
+  if (control_lost) phase = Phase::kDone;
+}
+
+void QueueVm::State::finish() {
+  link.reset();
+  send(control::Figures{ends->figures()});
+  success = true;
+  phase = Phase::kDone;
+}
+
+void QueueVm::State::on_signal() {
+  signalfd_siginfo info{};
+  bool end = false;
+  while (::read(signals.get(), &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo != SIGCHLD) end = true;
+  }
+  if (supervisor) {
+    supervisor->reap();
+    end_when_all_ended();
+  }
+  if (end) lose_control();
+}
+
+/// Without its starter a group has nobody to work for.
+void QueueVm::State::lose_control() {
+  if (control_lost) return;
+  control_lost = true;
+  if (!supervisor || phase == Phase::kEnded) {
+    phase = Phase::kDone;
+    return;
+  }
+  set_gate(arena->header(), phase == Phase::kReady ? Gate::kNever : Gate::kOpen);
+  if (phase == Phase::kReady) phase = Phase::kRunning;
+  supervisor->stop(control::StopReason::kCancelled);
+  end_when_all_ended();
+}
+
+void QueueVm::State::on_link_failure() {
+  eventfd_t count = 0;
+  ::eventfd_read(link_failed.get(), &count);
+  std::optional<Error> error;
+  {
+    const std::scoped_lock lock(link_error_mutex);
+    error.swap(link_error);
+  }
+  if (error) fail_group(*error);
+}
+
+void QueueVm::State::fail_group(const Error& error) {
+  send(control::Failed{error.code, error.message});
+  if (arena) set_gate(arena->header(), Gate::kNever);
+  phase = Phase::kDone;
+}
+
+}  // namespace mvm::queue
