@@ -137,7 +137,7 @@ class Fft : public testing::TestWithParam<int> {};
 
 TEST_P(Fft, InPlaceOverAHypercubeEqualsFftw) {
   constexpr std::size_t kPoints = 8192;
-  const ExampleRun run("fft/fft.mvm.xml", {set("count", GetParam()), set("n", kPoints)});
+  const ExampleRun run("fft/fft.mvm.xml", {set("tasks", GetParam()), set("n", kPoints)});
   ASSERT_EQ(run.status(), 0) << run.errors();
 
   Block spectrum;
@@ -196,7 +196,7 @@ class Sort : public testing::TestWithParam<SortCase> {};
 TEST_P(Sort, EqualsStdSort) {
   const auto& [shape, count, block] = GetParam();
   constexpr std::uint64_t kSeed = 7;
-  const ExampleRun run("sort", {set("shape", shape), set("count", count), set("block", block),
+  const ExampleRun run("sort", {set("shape", shape), set("tasks", count), set("block", block),
                                 set("seed", kSeed), "keep=true"});
   ASSERT_EQ(run.status(), 0) << run.errors();
   EXPECT_NE(run.output().find(std::to_string(count * block) + " numbers"), std::string::npos);
@@ -409,7 +409,7 @@ class Consensus : public testing::TestWithParam<std::string> {};
 
 TEST_P(Consensus, AllAgreeOnTheMeanInTheSameRound) {
   const std::string& shape = GetParam();
-  const ExampleRun run("consensus", {set("shape", shape), set("count", kCells), "spread=0.001"});
+  const ExampleRun run("consensus", {set("shape", shape), set("tasks", kCells), "spread=0.001"});
   ASSERT_EQ(run.status(), 0) << run.errors();
 
   const auto said = agreements(run.output());
