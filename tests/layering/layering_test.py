@@ -36,7 +36,7 @@ PUBLIC_SDK_MAY_INCLUDE = {
 LIBRARIES = {
     "Boost.Interprocess": (r"boost/interprocess/", ["queuelayer/src/arena.cpp"]),
     "Boost, other": (r"boost/(?!interprocess/)", []),
-    "ZeroMQ": (r"zmq", []),
+    "ZeroMQ": (r"zmq", ["queuelayer/src/link_sockets.cpp"]),
     "pugixml": (r"pugixml", [
         "componentlayer/model/src/shapes/graphml.cpp",
         "componentlayer/model/src/xml_document.cpp",
@@ -46,8 +46,11 @@ LIBRARIES = {
     "METIS": (r"metis", ["componentlayer/model/src/partition.cpp"]),
     "hwloc": (r"hwloc", ["componentlayer/model/src/cores.cpp"]),
     "nlohmann-json": (r"nlohmann/", [
+        "apps/mvm/run_report.cpp",
         "apps/mvm/verbs/build.cpp",
+        "apps/mvm/verbs/doctor.cpp",
         "apps/mvm/verbs/list.cpp",
+        "componentlayer/model/src/plan_json.cpp",
         "componentlayer/run/src/summary.cpp",
     ]),
     "OpenSSL": (r"openssl/", ["componentlayer/build/src/digest.cpp"]),
@@ -155,7 +158,7 @@ def self_test():
         ("queuelayer/src/waiter.cpp", "# include <mvm/job.hpp>\n", "is not below queuelayer"),
         ("queuelayer/src/waiter.cpp", '#include "../../base/src/units.cpp"\n', "leads out of"),
         ("queuelayer/src/waiter.cpp", '#include "nowhere.hpp"\n', "is not a file of queuelayer"),
-        ("queuelayer/src/waiter.cpp", "#include <zmq.h>\n", "of ZeroMQ belongs to"),
+        ("queuelayer/src/waiter.cpp", "#include <zmq.hpp>\n", "of ZeroMQ belongs to"),
         ("queuelayer/src/waiter.hpp", "#include <boost/interprocess/offset_ptr.hpp>\n",
          "of Boost.Interprocess belongs to"),
         ("apps/mvmq/main.cpp", "#include <mvm/model/plan.hpp>\n", "is not below apps/mvmq"),
