@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <mvm/base/result.hpp>
+#include <mvm/build/builder.hpp>
+#include <mvm/model/profile.hpp>
+
+namespace mvm::cli {
+
+/// Builds the program of each job, in the order of the profile, with progress on a terminal and the
+/// compiler's warnings on stderr. Stops at the first that fails; the error names the job.
+[[nodiscard]] Result<std::vector<build::BuiltProgram>> build_jobs(build::Builder& builder,
+                                                                  const model::Profile& profile,
+                                                                  bool quiet);
+
+/// Settings for the builds of a profile: the installation's, with the profile's time limit.
+[[nodiscard]] build::BuildSettings build_settings(const model::Profile& profile);
+
+/// 126, or 130 when the user interrupted.
+[[nodiscard]] int build_failure_status(const Error& error);
+
+}  // namespace mvm::cli

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "run_report.hpp"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include <mvm/base/file.hpp>
+
+#include "complaint.hpp"
+#include "tagged_output.hpp"
+#include "terminal.hpp"
+
+namespace mvm::cli {
+namespace {
+
+using Stream = run::RunDirectory::Stream;
+
+void stop_this_run() {
+  ::kill(::getpid(), SIGTERM);
+}
+
+std::string failure_words(const run::GroupOutcome& outcome) {
+  auto words = text(" (exit status ", outcome.exit_status, ")");
+  if (!outcome.cause.empty()) words += ": " + outcome.cause;
+  return words;
+}
+
+/// For people: the tasks' lines, then one line about the group.
+class LineReport : public RunReport {
+ public:
+  explicit LineReport(const ReportStyle& style)
+      : quiet_(style.quiet), output_(style.tags), progress_(style.quiet) {}
+
+  void on_state(run::GroupState state) override {
+    if (state < run::GroupState::kRunning)
+      progress_.show(to_string(state));
+    else
+      progress_.clear();
+  }
+
+  void on_output(const queue::TaskSpec& task, Stream stream, std::string_view bytes) override {
+    if (stopped_) return;
+    progress_.clear();
+    const int fd = stream == Stream::kOutput ? STDOUT_FILENO : STDERR_FILENO;
+    if (output_.write(fd, task.name(), task.id, bytes)) return;
+    stopped_ = true;
+    stop_this_run();
+  }
+
+  void conclude(const run::GroupOutcome& outcome, const std::filesystem::path& directory) override {
+    output_.end_line();
+    progress_.clear();
+    const bool success = outcome.exit_status == 0;
+    if (quiet_ && success) return;
+    complain(text(outcome.group, ": ", to_string(outcome.state), " after ", to_string(outcome.ran),
+                  success ? std::string() : failure_words(outcome), "\n",
+                  "run directory: ", directory.string()));
+  }
+
+ private:
+  bool quiet_;
+  TaggedOutput output_;
+  ProgressLine progress_;
+  bool stopped_ = false;
+};
+
+/// For programs: one event per line.
+class JsonReport : public RunReport {
+ public:
+  void on_state(run::GroupState state) override {
+    write({{"event", "state"}, {"state", to_string(state)}});
+  }
+
+  void on_output(const queue::TaskSpec& task, Stream stream, std::string_view bytes) override {
+    write({{"event", "output"},
+           {"task", task.name()},
+           {"stream", stream == Stream::kOutput ? "out" : "err"},
+           {"text", bytes}});
+  }
+
+  void on_task_end(const run::TaskOutcome& task) override {
+    write({{"event", "task_end"},
+           {"task", task.name},
+           {"end", to_string(task.end)},
+           {"status", task.status}});
+  }
+
+  void conclude(const run::GroupOutcome& outcome, const std::filesystem::path& directory) override {
+    write({{"event", "result"},
+           {"group", outcome.group},
+           {"state", to_string(outcome.state)},
+           {"exit_status", outcome.exit_status},
+           {"cause", outcome.cause},
+           {"run_seconds", std::chrono::duration<double>(outcome.ran).count()},
+           {"directory", directory.string()}});
+  }
+
+ private:
+  using Json = nlohmann::ordered_json;
+
+  void write(const Json& event) {
+    if (stopped_) return;
+    // A task may print any bytes; JSON cannot carry all of them, the logs do.
+    const auto line = event.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    if (write_all(STDOUT_FILENO, line)) return;
+    stopped_ = true;
+    stop_this_run();
+  }
+
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<RunReport> make_run_report(const ReportStyle& style) {
+  if (style.json) return std::make_unique<JsonReport>();
+  return std::make_unique<LineReport>(style);
+}
+
+}  // namespace mvm::cli

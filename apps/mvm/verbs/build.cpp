@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include <mvm/base/file.hpp>
+
+#include "arguments.hpp"
+#include "complaint.hpp"
+#include "job_programs.hpp"
+#include "loaded_profile.hpp"
+#include "table.hpp"
+#include "verbs/verbs.hpp"
+
+namespace mvm::cli {
+namespace {
+
+std::string json_lines(const model::Profile& profile,
+                       const std::vector<build::BuiltProgram>& programs) {
+  std::string out;
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    const nlohmann::ordered_json line = {
+        {"job", profile.jobs[i].name},
+        {"program", programs[i].program.string()},
+        {"cached", programs[i].from_cache},
+        {"seconds", std::chrono::duration<double>(programs[i].took).count()}};
+    out += line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  }
+  return out;
+}
+
+std::string table(const model::Profile& profile, const std::vector<build::BuiltProgram>& programs) {
+  Table rows({"JOB", "STATE", "TIME", "PROGRAM"});
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    rows.add({profile.jobs[i].name, programs[i].from_cache ? "cached" : "built",
+              to_string(Duration(programs[i].took)), programs[i].program.string()});
+  }
+  return rows.to_string();
+}
+
+int build_profile(const Arguments& arguments) {
+  const auto profile = read_profile("build", arguments);
+  if (!profile) return 1;
+  build::Builder builder(build_settings(*profile));
+  const bool quiet = arguments.has("quiet");
+  const auto programs = build_jobs(builder, *profile, quiet);
+  if (!programs) {
+    complain("build", programs.error());
+    return build_failure_status(programs.error());
+  }
+  if (quiet) return 0;
+  const auto words = arguments.value("output") == "json" ? json_lines(*profile, *programs)
+                                                         : table(*profile, *programs);
+  return write_all(STDOUT_FILENO, words) ? 0 : 1;
+}
+
+}  // namespace
+
+Verb build_verb() {
+  return {
+      .name = "build",
+      .summary = "Compile the jobs of a profile",
+      .description = {"Builds each job's program with the system's compiler, or finds it in the "
+                      "cache, which knows programs by the content of their sources, of every "
+                      "header that they reach, and by the options and the compiler. 'mvm run' does "
+                      "the same by itself."},
+      .positionals = {profile_positional()},
+      .options = {parameter_option(),
+                  {.name = "output",
+                   .letter = 'o',
+                   .value = "FORMAT",
+                   .help = "How to print what was built.",
+                   .choices = {"table", "json"}},
+                  {.name = "quiet", .letter = 'q', .help = "Print nothing but errors."}},
+      .examples = {{"mvm build examples/heat", "Compile, and show what came from the cache."}},
+      .exits = {{"0", "Every program is there."},
+                {"1", "The profile is not valid."},
+                {"2", "Wrong usage."},
+                {"126", "A job does not compile, or the compiler or the cache failed."},
+                {"130", "Interrupted."}},
+      .run = build_profile,
+  };
+}
+
+}  // namespace mvm::cli

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <unistd.h>
+
+#include <mvm/base/file.hpp>
+
+#include "arguments.hpp"
+#include "loaded_profile.hpp"
+#include "table.hpp"
+#include "verbs/verbs.hpp"
+
+namespace mvm::cli {
+namespace {
+
+std::string ports_of(const queue::TaskSpec& task) {
+  std::string out;
+  for (const auto& port : task.ports) out += (out.empty() ? "" : " ") + port.name;
+  return out;
+}
+
+std::string task_table(const model::Plan& plan) {
+  Table table({"TASK", "MACHINE", "CORE", "PORTS"});
+  for (std::size_t machine = 0; machine < plan.wiring.size(); ++machine) {
+    for (const auto& task : plan.wiring[machine].tasks) {
+      const auto core = plan.core_of[task.id];
+      table.add({task.name(), plan.machines[machine].name, core < 0 ? "any" : text(core),
+                 ports_of(task)});
+    }
+  }
+  return table.to_string();
+}
+
+std::string words_of(const LoadedProfile& loaded, bool json, bool tasks) {
+  if (json) return model::plan_json(loaded.profile, loaded.plan);
+  auto words = model::plan_table(loaded.profile, loaded.plan);
+  if (tasks) words += "\n" + task_table(loaded.plan);
+  return words;
+}
+
+int plan(const Arguments& arguments) {
+  const auto loaded = load_profile("plan", arguments);
+  if (!loaded) return 1;
+  auto words = words_of(*loaded, arguments.value("output") == "json", arguments.has("tasks"));
+  if (!words.ends_with('\n')) words += '\n';
+  return write_all(STDOUT_FILENO, words) ? 0 : 1;
+}
+
+}  // namespace
+
+Verb plan_verb() {
+  return {
+      .name = "plan",
+      .summary = "Show where each task would run and what that costs",
+      .description = {"Maps tasks to machines and cores so that neighbours stay together, and "
+                      "shows how many edges of the topology cross a border, next to what dealing "
+                      "the tasks out in turn would give. Nothing is built or run."},
+      .positionals = {profile_positional()},
+      .options = {parameter_option(),
+                  {.name = "output",
+                   .letter = 'o',
+                   .value = "FORMAT",
+                   .help = "How to print the plan.",
+                   .choices = {"table", "json"}},
+                  {.name = "tasks", .help = "List every task with its core and ports, too."}},
+      .examples = {{"mvm plan examples/heat -p side=16", "Where the 256 tasks would go."},
+                   {"mvm plan examples/heat -o json", "The same for a program."}},
+      .exits = {{"0", "The plan was printed."},
+                {"1", "The profile cannot be planned; the mistakes are on standard error."},
+                {"2", "Wrong usage."}},
+      .run = plan,
+  };
+}
+
+}  // namespace mvm::cli
