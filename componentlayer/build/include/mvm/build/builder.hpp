@@ -16,14 +16,16 @@ namespace mvm::build {
 
 /// Where the builder works and what it may use.
 struct BuildSettings {
-  std::filesystem::path cache;              ///< folder of the build cache; made when missing
-  Bytes cache_limit = 2_GiB;                ///< oldest use goes first when passed
-  std::filesystem::path sdk_include;        ///< holds mvm/job.hpp
-  std::filesystem::path sdk_library;        ///< holds libmvm.so
+  std::filesystem::path cache;        ///< folder of the build cache; made when missing
+  Bytes cache_limit = 2_GiB;          ///< oldest use goes first when passed
+  std::filesystem::path sdk_include;  ///< holds mvm/job.hpp
+  std::filesystem::path sdk_library;  ///< holds libmvm.so
   std::string sdk_version;
   std::chrono::milliseconds time_limit = std::chrono::minutes(5);  ///< for one translation unit
-  Bytes memory_limit = 4_GiB;               ///< private memory of one compiler process
-  unsigned parallel = 0;                    ///< compilers at once; 0: the usable cores
+  Bytes memory_limit = 4_GiB;  ///< private memory of one compiler process
+  unsigned parallel = 0;       ///< compilers at once; 0: the usable cores
+  bool colours = false;        ///< diagnostics with terminal colours
+  int cancel = -1;             ///< readable when the user asks to stop
 };
 
 /// Settings from the environment (MVM_CACHE_DIR, MVM_CACHE_LIMIT) and from where this program is
@@ -42,15 +44,24 @@ struct BuiltProgram {
   std::filesystem::path program;
   bool from_cache = false;
   std::chrono::nanoseconds took{0};
-  std::string warnings;                        ///< the compiler's, when it compiled with some
+  std::string warnings;  ///< the compiler's, when it compiled with some
 };
 
 /// Told while building, from the thread that called `build`: the job, units done, units in all.
 using BuildProgress = std::function<void(const std::string& job, unsigned done, unsigned all)>;
 
 /// Turns sources into programs through the system's compiler, with a cache addressed by content:
-/// sources and every header they reach, flags, compiler identity, SDK version, CPU.
+/// sources and every header they reach, flags, compiler identity, SDK version; the CPU as well when
+/// a flag says `native`, which is never so by default: a program may move to another machine.
+/// Where a job lies does not matter, so a copy of its folder finds the same programs.
+///
+/// A unit is compiled with -std, -O, -pthread and -g1 (backtraces with names and lines), then the
+/// profile's own flags, in the deepest folder that holds all the sources. A unit that includes
+/// <mvm/job.hpp> before anything but standard headers starts from a precompiled one, which is made
+/// at low priority beside the first build that could have used it.
+///
 /// Several builders, also in several processes, may share one cache; any may be killed at any time.
+/// The destructor waits for a precompiled header that is being made (under a second).
 class Builder {
  public:
   explicit Builder(BuildSettings settings);
@@ -60,7 +71,7 @@ class Builder {
 
   /// Builds one program, or finds it. Errors: kCompilation with the compiler's own diagnostics,
   /// kCompiler (missing, crashed), kTimedOut, kLimit (memory), kCache (disk full, not writable),
-  /// kInterrupted. Leaves nothing behind but the cache. Call from one thread.
+  /// kInterrupted, kInvalidProfile (an option that cannot be). Leaves nothing behind but the cache.
   [[nodiscard]] Result<BuiltProgram> build(const BuildRequest& request,
                                            const BuildProgress& progress = {});
 
