@@ -69,8 +69,8 @@ class Expansion {
 std::optional<std::uint32_t> Expansion::job_number(const std::string& name, const Place& place) {
   const auto known = jobs_.find(name);
   if (known != jobs_.end()) return known->second;
-  complain(place, "unknown job '", name, "'", did_you_mean(name, job_names_),
-           "; jobs are declared by <job name=…>");
+  const auto meant = did_you_mean(name, job_names_);
+  complain(place, "unknown job '", name, "'", meant.empty() ? ": declare it by <job>" : meant);
   return std::nullopt;
 }
 

@@ -62,7 +62,8 @@ class GraphmlReader {
     if (node.child("graph")) {
       return fail_at(node.offset_debug(), "node '", id, "' holds a nested graph: flatten it");
     }
-    if (file_.vertex(id) + 1 != file_.vertices.size()) {
+    file_.vertex(id);
+    if (file_.vertices.size() == vertices_done_) {
       return fail_at(node.offset_debug(), "a second node '", id, "'");
     }
     if (file_.vertices.size() > kMaxTasks) {
