@@ -109,7 +109,8 @@ std::vector<control::ChannelCount> ChannelEnds::figures() const {
     count.dequeued = record.dequeued.load(std::memory_order_relaxed);
     (channels_[i].receiver_died ? count.lost_with_task : count.left) = unread;
     count.lost_with_task += channels_[i].lost;
-    count.enqueued = count.dequeued + count.left + count.lost_with_task;
+    count.enqueued = count.dequeued + record.relayed.load(std::memory_order_relaxed) + count.left +
+                     count.lost_with_task;
     count.bytes = Bytes{record.bytes.load(std::memory_order_relaxed)};
     counts.push_back(count);
   }

@@ -175,7 +175,7 @@ void MachineLink::State::open_channels() {
                          .machine = machine,
                          .window = compete ? std::min<std::uint64_t>(count, spec.queue.capacity)
                                            : spec.queue.capacity,
-                         .reader = std::make_unique<RingReader>(arena, i, self)});
+                         .reader = std::make_unique<RingReader>(arena, i, self, true)});
     }
   }
 }

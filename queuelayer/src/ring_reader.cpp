@@ -13,9 +13,10 @@ T read_once(const T& field) {
 
 }  // namespace
 
-RingReader::RingReader(const Arena& arena, std::uint32_t channel, std::uint32_t self)
+RingReader::RingReader(const Arena& arena, std::uint32_t channel, std::uint32_t self, bool relay)
     : arena_(arena),
       channel_(&arena.channel(channel)),
+      counter_(relay ? &channel_->relayed : &channel_->dequeued),
       sender_(&arena.endpoint(channel_->sender)),
       slots_(reinterpret_cast<Slot*>(arena.base() + channel_->slots)),
       slot_count_(channel_->slot_count),

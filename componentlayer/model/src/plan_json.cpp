@@ -52,10 +52,10 @@ Json channels_json(const Plan& plan) {
     for (const auto& channel : machine.channels) {
       if (channel.sender_machine != machine.machine) continue;
       all.push_back({{"id", channel.id},
-                     {"from", channel.sender},
-                     {"from_port", channel.sender_port},
-                     {"to", channel.receivers},
-                     {"to_port", channel.receiver_port},
+                     {"from", channel.sender_port},
+                     {"to", channel.receiver_port},
+                     {"sender", channel.sender},
+                     {"receivers", channel.receivers},
                      {"type", queue::to_string(channel.queue.type)},
                      {"capacity", channel.queue.capacity},
                      {"bytes", channel.queue.bytes.count},

@@ -183,8 +183,13 @@ void Wiring::add_channel(std::span<const Edge> run, std::uint64_t id) {
   channel.queue = rules_.spec_for(first.to, first.to_port);
   channel.sender = first.from;
   channel.sender_machine = plan_.machine_of[first.from];
-  channel.sender_port = topology_.ports[first.from_port];
-  channel.receiver_port = topology_.ports[first.to_port];
+  channel.sender_port =
+      text(topology_.vertex_name(profile_, first.from), '.', topology_.ports[first.from_port]);
+  const bool shared = run.size() > 1;
+  channel.receiver_port =
+      text(shared ? profile_.jobs[topology_.vertices[first.to].job].name + "[*]"
+                  : topology_.vertex_name(profile_, first.to),
+           '.', topology_.ports[first.to_port]);
   for (const auto& edge : run) {
     channel.receivers.push_back(edge.to);
     channel.receiver_machines.push_back(plan_.machine_of[edge.to]);

@@ -93,6 +93,7 @@ struct alignas(kLine) ChannelRecord {
   // Written by the receiver, read by the sender when it believes the queue full.
   alignas(kLine) std::atomic<std::uint64_t> released;  ///< fragments given back (one receiver)
   std::atomic<std::uint64_t> dequeued;                 ///< messages
+  std::atomic<std::uint64_t> relayed;                  ///< messages released on other machines
 
   // Written rarely, read by the sender often.
   alignas(kLine) std::atomic<std::uint32_t> receiver_closed;  ///< nobody will take anything more

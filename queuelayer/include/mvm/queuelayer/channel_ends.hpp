@@ -30,8 +30,9 @@ class ChannelEnds {
   /// machine. After the last one the sender sees its queue closed.
   void receiver_gone(std::uint32_t channel);
 
-  /// What became of all messages. enqueued = dequeued + left + lost_with_task holds by the way they
-  /// are counted: the unread ones are looked for in the ring itself.
+  /// What became of all messages, seen from this machine. The unread ones are looked for in the ring
+  /// itself, so the sum holds whenever and however a task died. A message that another machine's
+  /// receiver released counts as enqueued here and as dequeued there.
   [[nodiscard]] std::vector<control::ChannelCount> figures() const;
 
  private:

@@ -88,8 +88,8 @@ struct AllEnded {
 struct Finish {
   bool operator==(const Finish&) const = default;
 };
-/// What one channel did, as this machine saw it. A channel between machines is reported by both:
-/// the sender's machine tells what was enqueued, the receiver's the rest.
+/// What one channel did, as this machine saw it. Of a channel between machines, the sender's machine
+/// knows what was enqueued, and each receiver's machine what was dequeued there.
 struct ChannelCount {
   std::uint64_t channel = 0;
   std::uint64_t enqueued = 0;

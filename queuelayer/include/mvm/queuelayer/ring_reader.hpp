@@ -24,8 +24,9 @@ struct Piece {
 /// reader of its own, and a message is one fragment.
 class RingReader {
  public:
-  /// `self` is the receiving endpoint's number. `arena` must outlive it.
-  RingReader(const Arena& arena, std::uint32_t channel, std::uint32_t self);
+  /// `self` is the receiving endpoint's number. `relay`: it takes for receivers of other machines,
+  /// whose messages are counted there. `arena` must outlive it.
+  RingReader(const Arena& arena, std::uint32_t channel, std::uint32_t self, bool relay = false);
 
   /// True when a fragment can be taken. Where receivers compete, another may be quicker.
   [[nodiscard]] bool available() {
@@ -46,14 +47,14 @@ class RingReader {
   void give_back(std::uint64_t number, bool more) {
     if (many_receivers_) {
       slot_of(number).stamp.store(stamp_given_back(number), std::memory_order_release);
-      channel_->dequeued.fetch_add(1, std::memory_order_relaxed);
+      counter_->fetch_add(1, std::memory_order_relaxed);
     } else {
       if (number == released_ && held_back_ == 0) {
         ++released_;
       } else {
         give_back_out_of_order(number);
       }
-      if (!more) channel_->dequeued.store(++dequeued_, std::memory_order_relaxed);
+      if (!more) counter_->store(++dequeued_, std::memory_order_relaxed);
       channel_->released.store(released_, std::memory_order_release);
     }
     // Pairs with the fence of a sender that goes to sleep for want of room.
@@ -75,6 +76,7 @@ class RingReader {
 
   const Arena& arena_;
   ChannelRecord* channel_;
+  std::atomic<std::uint64_t>* counter_;  ///< of messages, in the channel's record
   EndpointRecord* sender_;
   Slot* slots_;
   std::uint64_t slot_count_;

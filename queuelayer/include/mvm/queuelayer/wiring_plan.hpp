@@ -52,8 +52,8 @@ struct ChannelSpec {
   std::uint32_t sender_machine = 0;
   std::vector<std::uint32_t> receivers;   ///< task ids; more than one only for Spread::kShared
   std::vector<std::uint32_t> receiver_machines;  ///< of each receiver
-  std::string sender_port;                ///< for messages to people
-  std::string receiver_port;
+  std::string sender_port;                ///< "cell[0].x+", for messages to people
+  std::string receiver_port;              ///< "cell[1].x-"; "worker[*].in" for many receivers
   bool operator==(const ChannelSpec&) const = default;
 };
 

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "group_conversation.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <mvm/base/subprocess.hpp>
+
+namespace mvm::run {
+
+namespace control = queue::control;
+
+namespace {
+
+/// A queue VM that has not said hello by then was not started by its agent.
+constexpr std::chrono::seconds kLaunchPatience{60};
+/// For queue VMs to end by themselves at the end, before they are ended.
+constexpr std::chrono::seconds kLeavePatience{5};
+
+std::string signal_words(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return name == nullptr ? text("signal ", signal) : text("SIG", name);
+}
+
+TaskEnd task_end_of(const control::TaskEnded& ended) {
+  switch (ended.kind) {
+    case control::EndKind::kExited:
+      return ended.status == 0 ? TaskEnd::kSucceeded : TaskEnd::kFailed;
+    case control::EndKind::kSignalled: return TaskEnd::kSignalled;
+    case control::EndKind::kFollower: return TaskEnd::kFollower;
+    case control::EndKind::kStopped:
+    case control::EndKind::kTimeLimit: return TaskEnd::kStopped;
+  }
+  return TaskEnd::kStopped;
+}
+
+}  // namespace
+
+GroupConversation::GroupConversation(const model::Plan& plan, const LaunchSettings& settings,
+                                     RunDirectory& directory, GroupObserver& observer, int cancel,
+                                     LinkEndpoints& endpoints)
+    : plan_(plan),
+      settings_(settings),
+      directory_(directory),
+      observer_(observer),
+      cancel_(cancel),
+      endpoints_(endpoints) {
+  outcome_.group = plan.group;
+  for (std::uint32_t m = 0; m < plan.wiring.size(); ++m) {
+    for (const auto& task : plan.wiring[m].tasks) {
+      spec_of_[task.id] = &task;
+      outcome_of_[task.id] = outcome_.tasks.size();
+      outcome_.tasks.push_back({.id = task.id, .name = task.name(), .machine = m});
+      if (task.cores.size() == 1) {
+        outcome_.tasks.back().core = static_cast<std::int32_t>(task.cores.front());
+      }
+    }
+  }
+  std::sort(outcome_.tasks.begin(), outcome_.tasks.end(),
+            [](const TaskOutcome& a, const TaskOutcome& b) { return a.id < b.id; });
+  for (std::size_t i = 0; i < outcome_.tasks.size(); ++i) outcome_of_[outcome_.tasks[i].id] = i;
+}
+
+GroupOutcome GroupConversation::hold() {
+  started_at_ = now();
+  launch_deadline_ = started_at_ + kLaunchPatience;
+  observer_.on_state(GroupState::kStarting);
+  if (auto started = start_machines(); !started) {
+    conclude(GroupState::kFailed, exit_status::kRefused, started.error().message);
+    for (auto& member : members_) member.phase = Phase::kDone;
+  }
+  while (!all_at_least(Phase::kDone)) poll_once();
+  if (released_) outcome_.ran = now() - released_at_;
+  clean_up();
+  settle_channels();
+  conclude(GroupState::kCompleted, exit_status::kSuccess, "every task ended well");
+  observer_.on_state(outcome_.state);
+  return std::move(outcome_);
+}
+
+Result<void> GroupConversation::start_machines() {
+  members_.resize(plan_.wiring.size());
+  for (std::uint32_t m = 0; m < members_.size(); ++m) {
+    os::MachineSpec spec;
+    const auto& planned = plan_.machines[m];
+    const auto kind = os::parse_machine_kind(planned.kind);
+    if (!kind) return fail(ErrorCode::kUnsupported, "unknown machine kind '", planned.kind, "'");
+    spec.kind = *kind;
+    spec.name = planned.name;
+    for (const auto& word : settings_.launch) spec.launch.push_back(for_machine(word, m));
+    auto machine = os::make_machine(std::move(spec));
+    if (!machine) return fail(machine.error());
+    Member& member = members_[m];
+    member.machine = std::move(*machine);
+    auto connection = member.machine->start({settings_.queue_vm.string()});
+    if (!connection) return fail(connection.error());
+    member.control = std::move(*connection);
+    ::fcntl(member.control.get(), F_SETFL, O_NONBLOCK);
+    say(member, control::Start{plan_.wiring[m]});
+  }
+  return {};
+}
+
+void GroupConversation::say(Member& member, const control::Message& message) {
+  if (member.phase == Phase::kDone) return;
+  member.outgoing += control::encode(message);
+  flush(member);
+}
+
+void GroupConversation::flush(Member& member) {
+  while (!member.outgoing.empty()) {
+    // MSG_NOSIGNAL: a queue VM that died is told by the end of its stream, not by a signal.
+    const auto sent = ::send(member.control.get(), member.outgoing.data(), member.outgoing.size(),
+                             MSG_NOSIGNAL);
+    if (sent < 0) return;  // full for now, or gone, which the next read tells
+    member.outgoing.erase(0, static_cast<std::size_t>(sent));
+  }
+}
+
+void GroupConversation::poll_once() {
+  std::vector<pollfd> descriptors;
+  descriptors.push_back({cancel_, POLLIN, 0});
+  for (auto& member : members_) {
+    short events = POLLIN;
+    if (!member.outgoing.empty()) events |= POLLOUT;
+    descriptors.push_back({member.phase == Phase::kDone ? -1 : member.control.get(), events, 0});
+  }
+  int timeout_ms = -1;
+  if (launch_deadline_) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(*launch_deadline_ - now()).count();
+    timeout_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+  }
+  const int ready = ::poll(descriptors.data(), descriptors.size(), timeout_ms);
+  if (ready == 0 && launch_deadline_ && now() >= *launch_deadline_) {
+    launch_deadline_.reset();
+    for (std::uint32_t m = 0; m < members_.size(); ++m) {
+      if (!members_[m].heard) on_lost(m);
+    }
+  }
+  if (ready <= 0) return;
+  if (descriptors[0].revents != 0) on_cancel();
+  for (std::uint32_t m = 0; m < members_.size(); ++m) {
+    if (descriptors[m + 1].revents == 0) continue;
+    flush(members_[m]);
+    on_control(m);
+  }
+}
+
+void GroupConversation::on_control(std::uint32_t machine) {
+  Member& member = members_[machine];
+  char buffer[65536];
+  const auto got = ::read(member.control.get(), buffer, sizeof buffer);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return on_lost(machine);
+  member.reader.feed({buffer, static_cast<std::size_t>(got)});
+  while (member.phase != Phase::kDone) {
+    auto message = member.reader.next();
+    if (!message) {
+      conclude(GroupState::kFailed, exit_status::kRefused,
+               text("machine ", plan_.machines[machine].name, ": ", message.error().message));
+      return on_lost(machine);
+    }
+    if (!*message) return;
+    on_message(machine, std::move(**message));
+  }
+}
+
+void GroupConversation::on_message(std::uint32_t machine, control::Message&& message) {
+  Member& member = members_[machine];
+  if (std::holds_alternative<control::Hello>(message)) {
+    member.heard = true;
+    if (std::all_of(members_.begin(), members_.end(), [](auto& other) { return other.heard; })) {
+      launch_deadline_.reset();
+    }
+  } else if (std::holds_alternative<control::Ready>(message)) {
+    member.phase = Phase::kReady;
+    if (all_at_least(Phase::kReady)) on_ready();
+  } else if (auto* output = std::get_if<control::Output>(&message)) {
+    const auto found = spec_of_.find(output->task);
+    if (found == spec_of_.end()) return;
+    const auto stream = static_cast<RunDirectory::Stream>(output->stream);
+    directory_.append_log(found->second->name(), stream, output->bytes);
+    observer_.on_output(*found->second, stream, output->bytes);
+  } else if (auto* begun = std::get_if<control::TaskStarted>(&message)) {
+    const auto found = outcome_of_.find(begun->task);
+    if (found != outcome_of_.end()) outcome_.tasks[found->second].pid = begun->pid;
+  } else if (auto* ended = std::get_if<control::TaskEnded>(&message)) {
+    on_task_end(machine, *ended);
+  } else if (std::holds_alternative<control::AllEnded>(message)) {
+    member.phase = Phase::kEnded;
+    if (all_at_least(Phase::kEnded)) {
+      for (auto& other : members_) say(other, control::Finish{});
+    }
+  } else if (auto* figures = std::get_if<control::Figures>(&message)) {
+    on_figures(machine, *figures);
+    member.phase = Phase::kDone;
+  } else if (auto* failed = std::get_if<control::Failed>(&message)) {
+    conclude(GroupState::kFailed, exit_status::kRefused,
+             text("machine ", plan_.machines[machine].name, ": ", failed->message));
+    on_lost(machine);
+  }
+}
+
+void GroupConversation::on_ready() {
+  endpoints_.all_connected();
+  released_ = true;
+  released_at_ = now();
+  outcome_.start = released_at_ - started_at_;
+  for (auto& member : members_) {
+    if (member.phase == Phase::kReady) member.phase = Phase::kRunning;
+    say(member, control::Release{});
+  }
+  observer_.on_state(GroupState::kRunning);
+}
+
+void GroupConversation::on_task_end(std::uint32_t machine, const control::TaskEnded& ended) {
+  const auto found = outcome_of_.find(ended.task);
+  if (found == outcome_of_.end()) return;
+  TaskOutcome& task = outcome_.tasks[found->second];
+  task.end = task_end_of(ended);
+  task.status = ended.status;
+  task.ran = ended.ran;
+  task.cpu = ended.cpu;
+  task.peak_memory = ended.peak_memory;
+  observer_.on_task_end(task);
+
+  if (ended.kind == control::EndKind::kTimeLimit) {
+    const auto limit = plan_.wiring[machine].wall_time;
+    conclude(GroupState::kTimeout, exit_status::kTimeLimit,
+             text("the wall-time of ", mvm::to_string(limit), " has passed"));
+    stop_all(control::StopReason::kTimeLimit);
+  } else if (task.end == TaskEnd::kFailed || task.end == TaskEnd::kSignalled) {
+    const bool signalled = task.end == TaskEnd::kSignalled;
+    conclude(GroupState::kFailed, signalled ? 128 + ended.status : ended.status,
+             signalled ? text(task.name, " was ended by ", signal_words(ended.status))
+                       : text(task.name, " exited with ", ended.status));
+    // The task's own machine has stopped its other tasks already.
+    if (plan_.wiring[machine].end_on_failure && members_.size() > 1) {
+      stop_all(control::StopReason::kFailure);
+    }
+  }
+}
+
+void GroupConversation::on_figures(std::uint32_t machine, const control::Figures& figures) {
+  const auto& channels = plan_.wiring[machine].channels;
+  if (figures.channels.size() != channels.size()) return;
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    const auto& count = figures.channels[i];
+    auto& sum = counts_[channels[i].id];
+    sum.dequeued += count.dequeued;
+    sum.dropped += count.dropped;
+    // What a dead competitor had taken; where there is one receiver, see settle_channels.
+    if (channels[i].receivers.size() > 1) sum.lost_with_task += count.lost_with_task;
+    if (channels[i].sender_machine == machine) {
+      sum.enqueued = count.enqueued;
+      sum.bytes = count.bytes;
+    }
+  }
+}
+
+/// Puts the machines' counts of each channel together: what was enqueued and not dequeued was left,
+/// or lost with the receiver that died.
+void GroupConversation::settle_channels() {
+  for (std::uint32_t machine = 0; machine < plan_.wiring.size(); ++machine) {
+    for (const auto& channel : plan_.wiring[machine].channels) {
+      if (channel.sender_machine != machine) continue;
+      const auto& sum = counts_[channel.id];
+      ChannelFigures figures;
+      figures.channel = channel.id;
+      figures.from = channel.sender_port;
+      figures.to = channel.receiver_port;
+      figures.enqueued = sum.enqueued;
+      figures.dequeued = sum.dequeued;
+      figures.dropped = sum.dropped;
+      figures.bytes = sum.bytes;
+      const auto unread = sum.enqueued - std::min(sum.enqueued, sum.dequeued + sum.dropped);
+      const auto& receiver = outcome_.tasks[outcome_of_.at(channel.receivers.front())];
+      const bool died = channel.receivers.size() == 1 && receiver.end != TaskEnd::kSucceeded;
+      figures.lost_with_task = died ? unread : std::min(unread, sum.lost_with_task);
+      figures.left = unread - figures.lost_with_task;
+      outcome_.channels.push_back(std::move(figures));
+    }
+  }
+}
+
+void GroupConversation::clean_up() {
+  for (auto& member : members_) {
+    member.control.reset();
+    if (member.machine) member.machine->destroy(kLeavePatience);
+  }
+  // Orphans of queue VMs that were killed together with their guardians.
+  kill_descendants();
+  for (const auto& wiring : plan_.wiring) {
+    for (const auto& task : wiring.tasks) {
+      std::error_code ignored;
+      if (!task.directory.empty()) std::filesystem::remove_all(task.directory, ignored);
+    }
+  }
+}
+
+void GroupConversation::on_cancel() {
+  char buffer[128];  // a signalfd_siginfo, or the count of an eventfd
+  if (::read(cancel_, buffer, sizeof buffer) <= 0) return;
+  const bool again = ++cancel_requests_ > 1;
+  conclude(GroupState::kCancelled, exit_status::kInterrupted, "cancelled");
+  stop_all(again ? control::StopReason::kKill : control::StopReason::kCancelled);
+}
+
+/// A queue VM is gone, or is of no more use.
+void GroupConversation::on_lost(std::uint32_t machine) {
+  Member& member = members_[machine];
+  if (member.phase == Phase::kDone) return;
+  conclude(GroupState::kFailed, exit_status::kRefused,
+           text("the queue VM of machine ", plan_.machines[machine].name,
+                member.heard ? " died" : " could not be started"));
+  member.phase = Phase::kDone;
+  member.control.reset();
+  stop_all(control::StopReason::kFailure);
+  if (all_at_least(Phase::kEnded)) {
+    for (auto& other : members_) say(other, control::Finish{});
+  }
+}
+
+void GroupConversation::stop_all(control::StopReason reason) {
+  for (auto& member : members_) {
+    if (member.phase < Phase::kEnded) say(member, control::Stop{reason});
+  }
+}
+
+void GroupConversation::conclude(GroupState state, int exit_status, std::string cause) {
+  if (concluded_) return;
+  concluded_ = true;
+  outcome_.state = state;
+  outcome_.exit_status = exit_status;
+  outcome_.cause = std::move(cause);
+}
+
+bool GroupConversation::all_at_least(Phase phase) const {
+  return std::all_of(members_.begin(), members_.end(),
+                     [phase](const Member& member) { return member.phase >= phase; });
+}
+
+}  // namespace mvm::run

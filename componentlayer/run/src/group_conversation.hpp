@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <mvm/base/clock.hpp>
+#include <mvm/base/unique_fd.hpp>
+#include <mvm/oslayer/machine.hpp>
+#include <mvm/queuelayer/control_protocol.hpp>
+#include <mvm/run/group_runner.hpp>
+
+#include "link_endpoints.hpp"
+
+namespace mvm::run {
+
+/// The control conversation with all queue VMs of one group, from start to figures. One thread.
+class GroupConversation {
+ public:
+  GroupConversation(const model::Plan& plan, const LaunchSettings& settings,
+                    RunDirectory& directory, GroupObserver& observer, int cancel,
+                    LinkEndpoints& endpoints);
+
+  /// Blocks until the group has ended and nothing of it is left.
+  [[nodiscard]] GroupOutcome hold();
+
+ private:
+  /// How far the conversation with one queue VM has come.
+  enum class Phase { kStarting, kReady, kRunning, kEnded, kDone };
+  struct Member {
+    std::unique_ptr<os::Machine> machine;
+    UniqueFd control;
+    queue::control::FrameReader reader;
+    std::string outgoing;
+    Phase phase = Phase::kStarting;
+    bool heard = false;
+  };
+
+  [[nodiscard]] Result<void> start_machines();
+  void poll_once();
+  void flush(Member& member);
+  void on_control(std::uint32_t machine);
+  void on_message(std::uint32_t machine, queue::control::Message&& message);
+  void on_cancel();
+  void on_ready();
+  void on_task_end(std::uint32_t machine, const queue::control::TaskEnded& ended);
+  void on_figures(std::uint32_t machine, const queue::control::Figures& figures);
+  void on_lost(std::uint32_t machine);
+  void say(Member& member, const queue::control::Message& message);
+  void stop_all(queue::control::StopReason reason);
+  /// Remembers the first cause; everything later is a consequence.
+  void conclude(GroupState state, int exit_status, std::string cause);
+  [[nodiscard]] bool all_at_least(Phase phase) const;
+  void settle_channels();
+  void clean_up();
+
+  const model::Plan& plan_;
+  const LaunchSettings& settings_;
+  RunDirectory& directory_;
+  GroupObserver& observer_;
+  int cancel_;
+  LinkEndpoints& endpoints_;
+  std::vector<Member> members_;
+  std::unordered_map<std::uint32_t, const queue::TaskSpec*> spec_of_;
+  std::unordered_map<std::uint32_t, std::size_t> outcome_of_;        ///< by task id
+  std::unordered_map<std::uint64_t, queue::control::ChannelCount> counts_;
+  GroupOutcome outcome_;
+  bool concluded_ = false;
+  bool released_ = false;
+  int cancel_requests_ = 0;
+  SteadyTime started_at_;
+  SteadyTime released_at_;
+  std::optional<SteadyTime> launch_deadline_;
+};
+
+}  // namespace mvm::run
