@@ -23,7 +23,8 @@ using run::exit_status::kUsage;
 /// CLI11 binds variables, so each option and positional gets one here until all words are read.
 struct Slot {
   std::string name;
-  std::vector<std::string> values;
+  std::vector<std::string> values;  ///< of an option
+  std::string word;                 ///< of a positional
   const CLI::Option* option = nullptr;
   bool is_switch = false;
 };
@@ -119,7 +120,7 @@ int refuse_verb(const Program& program, const std::string& word) {
   for (const auto& absent : program.absent) {
     if (absent.name != word) continue;
     complain(text(program.name, " ", word, ": not available in this version (", program.version,
-                  "): ", absent.purpose));
+                  "); it is to ", absent.purpose));
     return kRefused;
   }
   std::vector<std::string> names;
@@ -150,14 +151,15 @@ Result<Arguments> parse(const Verb& verb, const std::vector<std::string>& words)
       slot->name = option.name;
       slot->is_switch = option.value.empty();
       // One value each time it is given: a list would swallow the positionals behind it.
-      slot->option = slot->is_switch
-                         ? app.add_flag(flags_of(option))
-                         : app.add_option(flags_of(option), slot->values)->allow_extra_args(false);
+      slot->option = slot->is_switch ? app.add_flag(flags_of(option))
+                                     : app.add_option(flags_of(option), slot->values)
+                                           ->allow_extra_args(false)
+                                           ->type_name(option.value);
       ++slot;
     }
     for (const auto& positional : verb.positionals) {
       slot->name = positional.name;
-      slot->option = app.add_option(positional.name, slot->values)->expected(1);
+      slot->option = app.add_option(positional.name, slot->word);
       ++slot;
     }
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
@@ -169,7 +171,9 @@ Result<Arguments> parse(const Verb& verb, const std::vector<std::string>& words)
   }
   Arguments arguments;
   for (auto& read : slots) {
-    if (read.is_switch && read.option->count() > 0) arguments.add(read.name, {});
+    if (read.option->count() == 0) continue;
+    if (read.is_switch) arguments.add(read.name, {});
+    if (read.option->get_positional()) arguments.add(read.name, std::move(read.word));
     for (auto& value : read.values) arguments.add(read.name, std::move(value));
   }
   if (auto checked = check_values(verb, arguments); !checked) return fail(checked.error());

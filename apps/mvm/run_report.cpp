@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <nlohmann/json.hpp>
 
 #include <mvm/base/file.hpp>
 
 #include "complaint.hpp"
+#include "json_line.hpp"
 #include "tagged_output.hpp"
 #include "terminal.hpp"
 
@@ -70,41 +70,39 @@ class LineReport : public RunReport {
 class JsonReport : public RunReport {
  public:
   void on_state(run::GroupState state) override {
-    write({{"event", "state"}, {"state", to_string(state)}});
+    write(JsonLine().add("event", "state").add("state", to_string(state)));
   }
 
   void on_output(const queue::TaskSpec& task, Stream stream, std::string_view bytes) override {
-    write({{"event", "output"},
-           {"task", task.name()},
-           {"stream", stream == Stream::kOutput ? "out" : "err"},
-           {"text", bytes}});
+    write(JsonLine()
+              .add("event", "output")
+              .add("task", task.name())
+              .add("stream", stream == Stream::kOutput ? "out" : "err")
+              .add("text", bytes));
   }
 
   void on_task_end(const run::TaskOutcome& task) override {
-    write({{"event", "task_end"},
-           {"task", task.name},
-           {"end", to_string(task.end)},
-           {"status", task.status}});
+    write(JsonLine()
+              .add("event", "task_end")
+              .add("task", task.name)
+              .add("end", to_string(task.end))
+              .add("status", task.status));
   }
 
   void conclude(const run::GroupOutcome& outcome, const std::filesystem::path& directory) override {
-    write({{"event", "result"},
-           {"group", outcome.group},
-           {"state", to_string(outcome.state)},
-           {"exit_status", outcome.exit_status},
-           {"cause", outcome.cause},
-           {"run_seconds", std::chrono::duration<double>(outcome.ran).count()},
-           {"directory", directory.string()}});
+    write(JsonLine()
+              .add("event", "result")
+              .add("group", outcome.group)
+              .add("state", to_string(outcome.state))
+              .add("exit_status", outcome.exit_status)
+              .add("cause", outcome.cause)
+              .add("run_seconds", std::chrono::duration<double>(outcome.ran).count())
+              .add("directory", directory.string()));
   }
 
  private:
-  using Json = nlohmann::ordered_json;
-
-  void write(const Json& event) {
-    if (stopped_) return;
-    // A task may print any bytes; JSON cannot carry all of them, the logs do.
-    const auto line = event.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    if (write_all(STDOUT_FILENO, line)) return;
+  void write(const JsonLine& event) {
+    if (stopped_ || write_all(STDOUT_FILENO, event.to_string())) return;
     stopped_ = true;
     stop_this_run();
   }

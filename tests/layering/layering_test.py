@@ -46,10 +46,7 @@ LIBRARIES = {
     "METIS": (r"metis", ["componentlayer/model/src/partition.cpp"]),
     "hwloc": (r"hwloc", ["componentlayer/model/src/cores.cpp"]),
     "nlohmann-json": (r"nlohmann/", [
-        "apps/mvm/run_report.cpp",
-        "apps/mvm/verbs/build.cpp",
-        "apps/mvm/verbs/doctor.cpp",
-        "apps/mvm/verbs/list.cpp",
+        "apps/mvm/json_line.cpp",
         "componentlayer/model/src/plan_json.cpp",
         "componentlayer/run/src/summary.cpp",
     ]),

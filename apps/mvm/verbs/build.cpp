@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 #include <mvm/base/file.hpp>
 
 #include "arguments.hpp"
 #include "complaint.hpp"
 #include "job_programs.hpp"
+#include "json_line.hpp"
 #include "loaded_profile.hpp"
 #include "table.hpp"
 #include "verbs/verbs.hpp"
@@ -19,12 +18,12 @@ std::string json_lines(const model::Profile& profile,
                        const std::vector<build::BuiltProgram>& programs) {
   std::string out;
   for (std::size_t i = 0; i < programs.size(); ++i) {
-    const nlohmann::ordered_json line = {
-        {"job", profile.jobs[i].name},
-        {"program", programs[i].program.string()},
-        {"cached", programs[i].from_cache},
-        {"seconds", std::chrono::duration<double>(programs[i].took).count()}};
-    out += line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    out += JsonLine()
+               .add("job", profile.jobs[i].name)
+               .add("program", programs[i].program.string())
+               .add("cached", programs[i].from_cache)
+               .add("seconds", std::chrono::duration<double>(programs[i].took).count())
+               .to_string();
   }
   return out;
 }

@@ -2,25 +2,19 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include <mvm/base/file.hpp>
 
 #include "arguments.hpp"
 #include "complaint.hpp"
 #include "host_check.hpp"
+#include "json_line.hpp"
 #include "leak_audit.hpp"
 #include "table.hpp"
 #include "verbs/verbs.hpp"
 
 namespace mvm::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-std::string line_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 std::string_view word_of(Finding finding) {
   switch (finding) {
@@ -52,10 +46,12 @@ int examine_host(bool json) {
   std::string words;
   if (json) {
     for (const auto& check : checks) {
-      words += line_of({{"what", check.name},
-                        {"state", word_of(check.finding)},
-                        {"detail", check.detail},
-                        {"remedy", check.remedy}});
+      words += JsonLine()
+                   .add("what", check.name)
+                   .add("state", word_of(check.finding))
+                   .add("detail", check.detail)
+                   .add("remedy", check.remedy)
+                   .to_string();
     }
   } else {
     words = table_of(checks);
@@ -78,8 +74,12 @@ int report_leaks(bool json, bool mend) {
       all_mended = all_mended && mended.has_value();
     }
     table.add({leak.kind, state, leak.name, leak.detail});
-    lines += line_of(
-        {{"kind", leak.kind}, {"state", state}, {"name", leak.name}, {"detail", leak.detail}});
+    lines += JsonLine()
+                 .add("kind", leak.kind)
+                 .add("state", state)
+                 .add("name", leak.name)
+                 .add("detail", leak.detail)
+                 .to_string();
   }
   std::string words = lines;
   if (!json) words = leaks.empty() ? "nothing is left over\n" : table.to_string();

@@ -2,12 +2,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 #include <mvm/base/file.hpp>
 #include <mvm/run/known_group.hpp>
 
 #include "arguments.hpp"
+#include "json_line.hpp"
 #include "table.hpp"
 #include "verbs/verbs.hpp"
 
@@ -34,16 +33,18 @@ std::string ids(const std::vector<run::KnownGroup>& groups) {
 }
 
 std::string json_lines(const std::vector<run::KnownGroup>& groups) {
-  using Json = nlohmann::ordered_json;
   std::string out;
   for (const auto& known : groups) {
-    const Json line = {{"group", known.group},
-                       {"state", to_string(known.state)},
-                       {"exit_status", has_ended(known) ? Json(known.exit_status) : Json(nullptr)},
-                       {"started", utc(known.started)},
-                       {"cause", known.cause},
-                       {"directory", known.path.string()}};
-    out += line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    JsonLine line;
+    line.add("group", known.group).add("state", to_string(known.state));
+    if (has_ended(known))
+      line.add("exit_status", known.exit_status);
+    else
+      line.add_null("exit_status");
+    line.add("started", utc(known.started))
+        .add("cause", known.cause)
+        .add("directory", known.path.string());
+    out += line.to_string();
   }
   return out;
 }

@@ -41,10 +41,16 @@ Result<run::LaunchSettings> launch_settings(const Arguments& arguments) {
   return settings;
 }
 
-void set_programs(model::Plan& plan, const std::vector<build::BuiltProgram>& programs) {
+/// What a plan cannot know before building and before the run directory: programs and folders.
+void complete_plan(model::Plan& plan, const std::vector<build::BuiltProgram>& programs,
+                   const run::RunDirectory& directory) {
   for (auto& wiring : plan.wiring) {
     wiring.programs.clear();
     for (const auto& built : programs) wiring.programs.push_back(built.program.string());
+    wiring.output_directory = directory.output().string();
+    for (auto& task : wiring.tasks) {
+      task.directory = (directory.work() / run::file_name_of(task.name())).string();
+    }
   }
 }
 
@@ -66,10 +72,12 @@ int refuse(const Error& error) {
 }
 
 /// Everything after building: wire, run, report.
-int run_group(LoadedProfile& loaded, const run::LaunchSettings& settings, Duration build_time,
-              const Interrupt& interrupt, const Arguments& arguments) {
+int run_group(LoadedProfile& loaded, const std::vector<build::BuiltProgram>& programs,
+              const run::LaunchSettings& settings, Duration build_time, const Interrupt& interrupt,
+              const Arguments& arguments) {
   auto directory = make_run_directory(loaded, arguments.value("run-dir"));
   if (!directory) return refuse(directory.error());
+  complete_plan(loaded.plan, programs, *directory);
   const auto report = make_run_report({.json = arguments.value("output") == "json",
                                        .quiet = arguments.has("quiet"),
                                        .tags = !arguments.has("no-prefix")});
@@ -104,8 +112,7 @@ int run_profile(const Arguments& arguments) {
     return build_failure_status(programs.error());
   }
   if (interrupt->pending()) return kInterrupted;
-  set_programs(loaded->plan, *programs);
-  return run_group(*loaded, *settings, now() - begin, *interrupt, arguments);
+  return run_group(*loaded, *programs, *settings, now() - begin, *interrupt, arguments);
 }
 
 }  // namespace
