@@ -33,6 +33,12 @@ bool stays_below(std::string_view path) {
   return true;
 }
 
+/// True for "cell[0].x+" and "cell[*].x+" when the port is x+: words that would not mislead.
+bool names_port(std::string_view words, const PortSpec& port) {
+  return words.ends_with(port.name) &&
+         words.substr(0, words.size() - port.name.size()).ends_with("].");
+}
+
 class PlanCheck {
  public:
   explicit PlanCheck(const WiringPlan& plan) : plan_(plan) {}
@@ -198,7 +204,7 @@ class PlanCheck {
         }
         for (const auto channel : port.receives) {
           if (auto sound = check_index(task, port, channel); !sound) return sound;
-          if (plan_.channels[channel].receiver_port != port.name) {
+          if (!names_port(plan_.channels[channel].receiver_port, port)) {
             return refuse("channel ", plan_.channels[channel].id, " arrives at port '",
                           plan_.channels[channel].receiver_port, "', but ", task.name(),
                           " has it at '", port.name, "'");
@@ -227,7 +233,7 @@ class PlanCheck {
     for (const auto channel : group.channels) {
       if (auto sound = check_index(task, port, channel); !sound) return sound;
       const auto& spec = plan_.channels[channel];
-      if (spec.sender_port != port.name) {
+      if (!names_port(spec.sender_port, port)) {
         return refuse("channel ", spec.id, " leaves port '", spec.sender_port, "', but ",
                       task.name(), " has it at '", port.name, "'");
       }

@@ -29,15 +29,15 @@ inline WiringPlan sample_plan() {
   work.sender = 10;
   work.receivers = {11, 12};
   work.receiver_machines = {0, 1};
-  work.sender_port = "out";
-  work.receiver_port = "in";
+  work.sender_port = "source[0].out";
+  work.receiver_port = "worker[*].in";
   ChannelSpec answer;
   answer.id = 9;
   answer.sender = 11;
   answer.receivers = {10};
   answer.receiver_machines = {0};
-  answer.sender_port = "done";
-  answer.receiver_port = "out";
+  answer.sender_port = "worker[0].done";
+  answer.receiver_port = "source[0].out";
   plan.channels = {work, answer};
 
   TaskSpec source;
