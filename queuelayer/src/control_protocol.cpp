@@ -16,13 +16,13 @@ inline constexpr std::uint32_t kListLimit<control::ChannelCount> = kMaxChannelsP
 
 namespace control {
 
-constexpr OutputStream last(OutputStream) {
+static constexpr OutputStream last(OutputStream) {
   return OutputStream::kErrors;
 }
-constexpr EndKind last(EndKind) {
+static constexpr EndKind last(EndKind) {
   return EndKind::kTimeLimit;
 }
-constexpr StopReason last(StopReason) {
+static constexpr StopReason last(StopReason) {
   return StopReason::kKill;
 }
 
@@ -32,44 +32,44 @@ template <typename Self>
 concept Empty =
     wire::Either<Self, Release> || wire::Either<Self, AllEnded> || wire::Either<Self, Finish>;
 template <Empty Self>
-auto fields(Self&) {
+static auto fields(Self&) {
   return std::tuple<>();
 }
 template <wire::Either<Hello> Self>
-auto fields(Self& hello) {
+static auto fields(Self& hello) {
   return std::tie(hello.pid);
 }
 template <wire::Either<Ready> Self>
-auto fields(Self& ready) {
+static auto fields(Self& ready) {
   return std::tie(ready.arena);
 }
 template <wire::Either<Output> Self>
-auto fields(Self& output) {
+static auto fields(Self& output) {
   return std::tie(output.task, output.stream, output.bytes);
 }
 template <wire::Either<TaskStarted> Self>
-auto fields(Self& started) {
+static auto fields(Self& started) {
   return std::tie(started.task, started.pid);
 }
 template <wire::Either<TaskEnded> Self>
-auto fields(Self& ended) {
+static auto fields(Self& ended) {
   return std::tie(ended.task, ended.kind, ended.status, ended.ran, ended.cpu, ended.peak_memory);
 }
 template <wire::Either<Stop> Self>
-auto fields(Self& stop) {
+static auto fields(Self& stop) {
   return std::tie(stop.reason);
 }
 template <wire::Either<ChannelCount> Self>
-auto fields(Self& count) {
+static auto fields(Self& count) {
   return std::tie(count.channel, count.enqueued, count.dequeued, count.dropped, count.left,
                   count.lost_with_task, count.bytes);
 }
 template <wire::Either<Figures> Self>
-auto fields(Self& figures) {
+static auto fields(Self& figures) {
   return std::tie(figures.channels);
 }
 template <wire::Either<Failed> Self>
-auto fields(Self& failed) {
+static auto fields(Self& failed) {
   return std::tie(failed.code, failed.message);
 }
 
@@ -136,7 +136,7 @@ struct Header {
 
 Result<Header> read_header(std::string_view bytes) {
   ByteReader reader(bytes);
-  if (reader.get<char>() != 'M' || reader.get<char>() != 'V') {
+  if (reader.get<std::uint8_t>() != 'M' || reader.get<std::uint8_t>() != 'V') {
     return fail(ErrorCode::kProtocol,
                 "the peer does not speak the control protocol: a frame should begin with 'MV'");
   }
@@ -172,8 +172,8 @@ std::string encode(const Message& message) {
       },
       message);
   ByteWriter header;
-  header.put('M');
-  header.put('V');
+  header.put(std::uint8_t{'M'});
+  header.put(std::uint8_t{'V'});
   header.put(kVersion);
   header.put(static_cast<std::uint8_t>(message.index() + 1));
   header.put(static_cast<std::uint32_t>(payload.size()));

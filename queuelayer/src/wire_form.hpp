@@ -19,9 +19,9 @@
 /// How plain structs become bytes and back. A struct says its fields once, in wire order, by a
 /// function beside it:
 ///     template <wire::Either<SendGroup> Self>
-///     auto fields(Self& group) { return std::tie(group.spread, group.channels); }
-/// and an enumeration its last value: `constexpr Spread last(Spread) { return Spread::kHash; }`.
-/// Writer, Reader and LimitCheck walk over them, so that the three can never disagree.
+///     static auto fields(Self& group) { return std::tie(group.spread, group.channels); }
+/// and an enumeration its last value: `static constexpr Spread last(Spread) { return Spread::kHash;
+/// }`. Writer, Reader and LimitCheck walk over them, so that the three can never disagree.
 ///
 /// Numbers are little endian in their own width; sizes and durations are 64-bit bytes and
 /// nanoseconds; a bool is 0 or 1; an optional is a bool and, if 1, the value; a text or a list is a

@@ -18,62 +18,62 @@ inline constexpr std::uint32_t kListLimit<PortSpec> = kMaxPortsPerTask;
 
 }  // namespace wire
 
-constexpr QueueType last(QueueType) {
+static constexpr QueueType last(QueueType) {
   return QueueType::kFifo;
 }
-constexpr Overflow last(Overflow) {
+static constexpr Overflow last(Overflow) {
   return Overflow::kBlock;
 }
-constexpr Spread last(Spread) {
+static constexpr Spread last(Spread) {
   return Spread::kHash;
 }
-constexpr ControlLoss last(ControlLoss) {
+static constexpr ControlLoss last(ControlLoss) {
   return ControlLoss::kHold;
 }
 
 // The wire form: fields in this order. Any change here is a new kPlanVersion.
 
 template <wire::Either<QueueSpec> Self>
-auto fields(Self& queue) {
+static auto fields(Self& queue) {
   return std::tie(queue.type, queue.overflow, queue.capacity, queue.bytes);
 }
 
 template <wire::Either<ChannelSpec> Self>
-auto fields(Self& channel) {
+static auto fields(Self& channel) {
   return std::tie(channel.id, channel.queue, channel.sender, channel.sender_machine,
                   channel.receivers, channel.receiver_machines, channel.sender_port,
                   channel.receiver_port);
 }
 
 template <wire::Either<SendGroup> Self>
-auto fields(Self& group) {
+static auto fields(Self& group) {
   return std::tie(group.spread, group.channels);
 }
 
 template <wire::Either<PortSpec> Self>
-auto fields(Self& port) {
+static auto fields(Self& port) {
   return std::tie(port.name, port.sends, port.receives);
 }
 
 template <wire::Either<TaskSpec> Self>
-auto fields(Self& task) {
+static auto fields(Self& task) {
   return std::tie(task.id, task.job, task.index, task.count, task.coordinates, task.program,
                   task.arguments, task.environment, task.directory, task.inputs, task.outputs,
                   task.cores, task.shares_core, task.memory, task.ports);
 }
 
 template <wire::Either<MachineAddress> Self>
-auto fields(Self& address) {
+static auto fields(Self& address) {
   return std::tie(address.endpoint);
 }
 
 template <wire::Either<LinkKeys> Self>
-auto fields(Self& keys) {
+static auto fields(Self& keys) {
   return std::tie(keys.server_public, keys.server_secret, keys.client_public, keys.client_secret);
 }
 
 template <wire::Either<WiringPlan> Self>
-auto fields(Self& plan) {
+static auto fields(Self& plan) {
   return std::tie(plan.group, plan.machine, plan.machines, plan.keys, plan.programs, plan.channels,
                   plan.tasks, plan.output_directory, plan.wall_time, plan.grace,
                   plan.on_control_loss, plan.hold, plan.end_on_failure);

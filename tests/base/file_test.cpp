@@ -96,7 +96,8 @@ TEST_F(File, RefusesAPrivateFolderThatOthersCanEnterOrThatIsALink) {
 }
 
 TEST_F(File, OwnVariableBeatsXdgBeatsHome) {
-  const std::string before = ::getenv("HOME") == nullptr ? "" : ::getenv("HOME");
+  const char* const home = ::getenv("HOME");
+  const std::string before = home == nullptr ? "" : home;
   ::unsetenv("MVM_CACHE_DIR");
   ::unsetenv("XDG_CACHE_HOME");
   ::setenv("HOME", "/home/me", 1);

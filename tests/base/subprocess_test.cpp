@@ -114,7 +114,7 @@ TEST(Spawn, StartsInTheNamedFolder) {
 TEST(Spawn, PassesDescriptorsCrosswiseAndNothingElse) {
   Pipe first;
   Pipe second;
-  Pipe unrelated;
+  const Pipe unrelated;
   auto request = shell("printf a >&3; printf b >&4; ls /proc/self/fd | tr '\\n' ' '");
   // Wanted crosswise: each source's number is the other's target.
   const int low = ::fcntl(first.write_end.get(), F_DUPFD, 3);

@@ -81,7 +81,7 @@ TEST(WiringPlan, HasTheDocumentedBytes) {
   EXPECT_EQ(encode(plan), std::string("QVPL\1\0\12\0\0\0a-00000000", 20)  // magic, version, group
                               + zeros(4)                                  // machine
                               + std::string("\1\0\0\0", 4) + zeros(4)     // machines
-                              + zeros(4 * 4)                              // keys
+                              + zeros(16)                                 // keys
                               + zeros(4 + 4 + 4 + 4)  // programs, channels, tasks, output directory
                               + zeros(8)              // wall time
                               + std::string("\2\1", 2) + zeros(6)  // grace
