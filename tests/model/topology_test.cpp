@@ -121,7 +121,7 @@ TEST(Topology, TellsAllMistakesInOneGoByLine) {
             "choose spread=\"each\", \"round-robin\", \"shared\" or \"hash\"\n"
             "test.mvm.xml:8: a link joins one port of each side, not '*': write one link per port\n"
             "test.mvm.xml:8: unknown job 'nobody': declare it by <job>\n"
-            "test.mvm.xml:9: a port's name has 1 to 4096 bytes, this one 5000: choose another\n");
+            "test.mvm.xml:9: a port's name has 1 to 255 bytes, this one 5000: choose another\n");
 }
 
 // ---- links ----

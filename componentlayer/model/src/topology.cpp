@@ -75,9 +75,9 @@ std::optional<std::uint32_t> Expansion::job_number(const std::string& name, cons
 }
 
 std::optional<std::uint32_t> Expansion::intern(const std::string& port, const Place& place) {
-  if (port.empty() || port.size() > queue::kMaxNameLength) {
-    complain(place, "a port's name has 1 to ", queue::kMaxNameLength, " bytes, this one ",
-             port.size(), ": choose another");
+  if (port.empty() || port.size() > kMaxPortName) {
+    complain(place, "a port's name has 1 to ", kMaxPortName, " bytes, this one ", port.size(),
+             ": choose another");
     return std::nullopt;
   }
   const auto next = static_cast<std::uint32_t>(topology_.ports.size());

@@ -51,4 +51,7 @@ struct Topology {
 /// a size over a limit, a graph file that cannot be read. All in one go, by file and line.
 [[nodiscard]] std::expected<Topology, Diagnostics> expand_topology(const Profile& profile);
 
+/// So that "job[index].port" stays within queue::kMaxNameLength, and readable.
+inline constexpr std::size_t kMaxPortName = 255;
+
 }  // namespace mvm::model
