@@ -157,6 +157,12 @@ Result<WorkFolder> BuildCache::make_work_folder() const {
   return WorkFolder(std::move(path), std::move(lock));
 }
 
+void BuildCache::sweep_leftovers() const {
+  std::error_code error;
+  if (fs::is_empty(folder_ / layout::kWork, error) || error) return;
+  if (const auto structure = KeyLock::take_structure(lock_file())) sweep_work(folder_);
+}
+
 /// Keeps the cache and the key's results within their limits after one was added. The new result is
 /// locked by its owner, so it is not the one to go.
 void BuildCache::settle(const fs::path& key_folder, Bytes added) const {

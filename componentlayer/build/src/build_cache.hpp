@@ -87,6 +87,9 @@ class BuildCache {
   /// Makes a work folder and sweeps those that killed builds left. Errors: kCache.
   [[nodiscard]] Result<WorkFolder> make_work_folder() const;
 
+  /// Removes what killed builds left, when there is anything. Costs next to nothing otherwise.
+  void sweep_leftovers() const;
+
   /// Moves `prepared`, a folder inside a work folder that holds the manifest's product, into the
   /// cache; evicts the oldest results when the limit is passed. When another build stored the same
   /// result first, that one is returned. Errors: kCache.

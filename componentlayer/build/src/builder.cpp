@@ -60,6 +60,10 @@ struct Builder::State {
       : settings(std::move(chosen)),
         cache(settings.cache, settings.cache_limit),
         headers(settings, cache, digests) {}
+  // A build that is killed after its result was stored leaves work to those who only find results.
+  ~State() { cache.sweep_leftovers(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   BuildSettings settings;
   BuildCache cache;

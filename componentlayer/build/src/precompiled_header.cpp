@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "precompiled_header.hpp"
 
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 
+#include <mvm/base/clock.hpp>
 #include <mvm/base/file.hpp>
 #include <mvm/base/log.hpp>
 
@@ -18,6 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kNiceness = 5;
 constexpr std::string_view kHeader = "job.hpp";
 constexpr std::string_view kIncludeLine = "#include <mvm/job.hpp>\n";
 
@@ -58,6 +64,12 @@ std::string_view take_include(std::string_view& rest) {
   return name;
 }
 
+void add_one(int event) {
+  const std::uint64_t one = 1;
+  // Fails only when the counter is full, after 2^64 headers.
+  [[maybe_unused]] const auto written = ::write(event, &one, sizeof one);
+}
+
 ResultKey key_of(const CommandLine& command) {
   return {ResultKind::kHeader, command.precompile_identity()};
 }
@@ -77,6 +89,27 @@ HeaderStart start_from(const CacheEntry& header) {
   return {header.folder() / kHeader, header.product()};
 }
 
+PrecompiledHeaders::PrecompiledHeaders(const BuildSettings& settings, const BuildCache& cache,
+                                       FileDigests& digests)
+    : settings_(settings),
+      cache_(cache),
+      digests_(digests),
+      finished_(::eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE)),
+      stop_(::eventfd(0, EFD_CLOEXEC)) {}
+
+PrecompiledHeaders::~PrecompiledHeaders() {
+  const auto deadline = now() + settings_.header_patience;
+  for (std::size_t ended = 0; ended < makers_.size(); ++ended) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now()).count();
+    pollfd events[] = {{finished_.get(), POLLIN, 0}, {settings_.cancel, POLLIN, 0}};
+    if (::poll(events, 2, static_cast<int>(std::max<std::int64_t>(left, 0))) <= 0) break;
+    if (events[1].revents != 0) break;
+    std::uint64_t one = 0;
+    if (::read(finished_.get(), &one, sizeof one) != sizeof one) break;
+  }
+  add_one(stop_.get());
+}
+
 std::optional<CacheEntry> PrecompiledHeaders::find(const CommandLine& command) const {
   return cache_.find(key_of(command), JobFolder(), digests_);
 }
@@ -89,9 +122,10 @@ void PrecompiledHeaders::make_aside(const Compiler& compiler, const model::Build
   }
   makers_.emplace_back([this, compiler, options] {
     // Linux keeps priorities per thread, and the compiler inherits this one's: the build that is
-    // waited for goes first.
-    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 19);
+    // waited for goes first, without starving this one on a busy host.
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness);
     make(compiler, options);
+    add_one(finished_.get());
   });
 }
 
@@ -114,7 +148,7 @@ void PrecompiledHeaders::make(const Compiler& compiler, const model::BuildOption
                               .temporary = work->path(),
                               .lock = work->lock(),
                               .what = "precompiling <mvm/job.hpp>"},
-                             {settings_.time_limit, settings_.memory_limit, settings_.cancel});
+                             {settings_.time_limit, settings_.memory_limit, stop_.get()});
   if (!made) {
     log_debug(made.error().message);
     return;

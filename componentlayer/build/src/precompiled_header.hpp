@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include <mvm/base/unique_fd.hpp>
 #include <mvm/build/builder.hpp>
 
 #include "build_cache.hpp"
@@ -24,8 +24,11 @@ namespace mvm::build {
 /// is two thirds of compiling a small job. Used from the thread that builds.
 class PrecompiledHeaders {
  public:
-  PrecompiledHeaders(const BuildSettings& settings, const BuildCache& cache, FileDigests& digests)
-      : settings_(settings), cache_(cache), digests_(digests) {}
+  PrecompiledHeaders(const BuildSettings& settings, const BuildCache& cache, FileDigests& digests);
+  /// Waits for those being made, within the settings' patience, then stops them.
+  ~PrecompiledHeaders();
+  PrecompiledHeaders(const PrecompiledHeaders&) = delete;
+  PrecompiledHeaders& operator=(const PrecompiledHeaders&) = delete;
 
   /// The header for these options, or nothing when there is none yet.
   [[nodiscard]] std::optional<CacheEntry> find(const CommandLine& command) const;
@@ -41,7 +44,9 @@ class PrecompiledHeaders {
   const BuildCache& cache_;
   FileDigests& digests_;
   std::set<Digest> started_;
-  std::vector<std::jthread> makers_;  ///< joined by the destructor
+  UniqueFd finished_;  ///< an eventfd that counts the makers that have ended
+  UniqueFd stop_;      ///< an eventfd that ends them all
+  std::vector<std::jthread> makers_;
 };
 
 /// How a unit starts from a precompiled header in the cache.

@@ -26,6 +26,8 @@ struct BuildSettings {
   unsigned parallel = 0;       ///< compilers at once; 0: the usable cores
   bool colours = false;        ///< diagnostics with terminal colours
   int cancel = -1;             ///< readable when the user asks to stop
+  /// How long a builder's destructor waits for a precompiled header that is being made.
+  std::chrono::milliseconds header_patience = std::chrono::seconds(2);
 };
 
 /// Settings from the environment (MVM_CACHE_DIR, MVM_CACHE_LIMIT) and from where this program is
@@ -61,7 +63,8 @@ using BuildProgress = std::function<void(const std::string& job, unsigned done, 
 /// at low priority beside the first build that could have used it.
 ///
 /// Several builders, also in several processes, may share one cache; any may be killed at any time.
-/// The destructor waits for a precompiled header that is being made (under a second).
+/// The destructor waits for a precompiled header that is being made, usually 0.3 s after the first
+/// build with new flags, and gives it up after `header_patience`.
 class Builder {
  public:
   explicit Builder(BuildSettings settings);
