@@ -87,8 +87,10 @@ Result<void> check_values(const Verb& verb, const Arguments& arguments) {
 }
 
 Result<void> refuse_leftovers(const Verb& verb, const std::vector<std::string>& leftovers) {
-  if (leftovers.empty()) return {};
-  const auto& word = leftovers.front();
+  // CLI11 counts the mark between options and other words among them.
+  const auto first = std::ranges::find_if(leftovers, [](const auto& w) { return w != "--"; });
+  if (first == leftovers.end()) return {};
+  const auto& word = *first;
   if (word.starts_with('-') && word != "-") {
     const auto name = word.substr(0, word.find('='));
     return fail(ErrorCode::kUsage, "unknown option '", name, "'",

