@@ -50,7 +50,10 @@ LIBRARIES = {
         "componentlayer/model/src/plan_json.cpp",
         "componentlayer/run/src/summary.cpp",
     ]),
-    "OpenSSL": (r"openssl/", ["componentlayer/build/src/digest.cpp"]),
+    "OpenSSL": (r"openssl/", [
+        "componentlayer/build/src/digest.cpp",
+        "componentlayer/run/src/link_keys.cpp",
+    ]),
     "CLI11": (r"CLI/", ["apps/mvm/command_line.cpp"]),
     "gSOAP": (r"stdsoap|soap[A-Z]", []),
     "libvirt": (r"libvirt/", []),
