@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
 
   Block block = first_block([n](std::size_t i) { return tones(i, n); }, n, row, job.count());
   for (unsigned d = 0; d < log2_of(job.count()); ++d) {
-    exchange(job.port("d" + std::to_string(d)), block, row, d);
+    exchange(job.port(std::string("d").append(std::to_string(d))), block, row, d);
   }
   write_spectrum(block, row * block.size(), n);
 }

@@ -58,7 +58,7 @@ void bitonic_sort(mvm::Job& job, Numbers& block) {
     const bool ascending = (job.index() & cube) == 0;
     for (std::size_t d = dimensions; d-- > 0;) {
       const bool lower_end = (job.index() >> d & 1) == 0;
-      merge_split(job.port("d" + std::to_string(d)), block,
+      merge_split(job.port(std::string("d").append(std::to_string(d))), block,
                   lower_end == ascending ? Keep::kLower : Keep::kUpper);
     }
   }
