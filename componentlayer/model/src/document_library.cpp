@@ -89,17 +89,18 @@ std::optional<DocumentLibrary::Found> DocumentLibrary::find(const std::string& n
   return {};
 }
 
-std::vector<std::string> DocumentLibrary::names(const Document& from) const {
+std::vector<std::string> DocumentLibrary::names_beside(const fs::path& wanted,
+                                                       const Document& from) const {
   std::vector<std::string> names;
   auto folders = folders_;
   folders.insert(folders.begin(), from.folder);
   for (const auto& folder : folders) {
     std::error_code error;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-         entry.increment(error)) {
+    for (fs::directory_iterator entry(folder / wanted.parent_path(), error), end;
+         !error && entry != end; entry.increment(error)) {
       const auto name = entry->path().filename().string();
-      if (name.ends_with(kExtension))
-        names.push_back(name.substr(0, name.size() - kExtension.size()));
+      if (!name.ends_with(kExtension)) continue;
+      names.push_back(wanted.parent_path() / name.substr(0, name.size() - kExtension.size()));
     }
   }
   std::ranges::sort(names);
@@ -153,8 +154,8 @@ bool DocumentLibrary::follow(const XmlElement& element, Reading& reading,
         element, "ref", *name,
         text("is not found beside this file nor in ",
              folders_.empty() ? std::string("any profile folder") : "the profile folders",
-             did_you_mean(*name, names(reading.document())), " (looked for ", *name, kExtension,
-             ")"));
+             did_you_mean(*name, names_beside(*name, reading.document())), " (looked for ", *name,
+             kExtension, ")"));
     return true;
   }
   if (std::ranges::find(reading.chain, found->shown) != reading.chain.end()) {

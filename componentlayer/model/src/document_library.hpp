@@ -39,7 +39,9 @@ class DocumentLibrary {
     std::string shown;
   };
   [[nodiscard]] std::optional<Found> find(const std::string& name, const Document& from) const;
-  [[nodiscard]] std::vector<std::string> names(const Document& from) const;
+  /// What `wanted` could have been: the documents in the folders where it was looked for.
+  [[nodiscard]] std::vector<std::string> names_beside(const std::filesystem::path& wanted,
+                                                      const Document& from) const;
   const Document* open(const Found& found, const XmlElement& element, Reading& reading);
   void refuse_own_content(const XmlElement& element, Reading& reading);
 

@@ -166,6 +166,10 @@ Result<double> evaluate(std::string_view expression, const Scope& scope) {
 Result<std::string> expand(std::string_view words, const Scope& scope) {
   std::string out;
   while (true) {
+    if (out.size() + words.size() > kMaxExpandedLength) {
+      return fail(ErrorCode::kLimit, "the text becomes longer than ", kMaxExpandedLength,
+                  " characters");
+    }
     const auto mark = words.find("${");
     if (mark == std::string_view::npos) return out.append(words);
     if (mark > 0 && words[mark - 1] == '$') {
@@ -210,7 +214,7 @@ bool mentions(std::string_view words, std::string_view name) {
 }
 
 bool is_reserved_name(std::string_view name) {
-  if (name == "index" || name == "count" || name == "true" || name == "false") return true;
+  if (name == "index" || name == "true" || name == "false") return true;
   return empty_formula().GetFunDef().contains(std::string(name));
 }
 

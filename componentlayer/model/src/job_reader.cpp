@@ -31,10 +31,19 @@ void read_source(const XmlElement& element, Reading& reading, JobModel& job) {
   }
 }
 
-/// Words that are evaluated per task: tried as task 0 would.
+/// Words that are evaluated per task: tried as task 0 would. There `count` is the job's own, so a
+/// parameter of that name must not mean another number.
 bool check_words(const XmlElement& element, std::string_view attribute, const std::string& words,
                  Reading& reading, const JobModel& job) {
-  return reading.check_task_words(element, attribute, words, std::max(job.count, 1u));
+  const auto count = std::max(job.count, 1u);
+  const auto parameter = reading.scope().find("count");
+  if (parameter != reading.scope().end() && job.count > 0 && mentions(words, "count") &&
+      parameter->second != Value(static_cast<double>(count))) {
+    reading.complain(element, attribute, "count means the ", count, " tasks of job '", job.name,
+                     "' here, not the parameter 'count'; rename the parameter");
+    return false;
+  }
+  return reading.check_task_words(element, attribute, words, count);
 }
 
 void read_environment(const XmlElement& element, Reading& reading, JobModel& job) {

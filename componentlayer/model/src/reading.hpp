@@ -37,6 +37,9 @@ class Reading {
   [[nodiscard]] const Scope& scope() const { return scope_; }
   [[nodiscard]] Place place(const XmlElement& element) const;
 
+  /// So many complaints that further ones, which nobody will read, need not be worded.
+  [[nodiscard]] bool has_enough() const { return diagnostics_.size() > 10 * kMaxDiagnostics; }
+
   /// Names of documents that referred to this one, the profile first.
   std::vector<std::string> chain;
 

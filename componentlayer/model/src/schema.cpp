@@ -52,6 +52,8 @@ void keep_first_error(void* context, xmlErrorPtr error) {
   auto* kept = static_cast<std::optional<XmlRefusal>*>(parser->_private);
   if (!*kept && error->level >= XML_ERR_ERROR) {
     *kept = XmlRefusal{error->line, text("is not well-formed XML: ", one_line(error->message))};
+    // Going on would cost: some errors are reported for every character that follows.
+    xmlStopParser(parser);
   }
 }
 

@@ -29,17 +29,20 @@ void read_content(const XmlElement& part, bool repeated, bool optional,
   }
 }
 
-void collect_words(const XmlElement& type, std::vector<std::string>& words) {
-  for (const auto& item : type.children) {
-    if (item.name == "enumeration") words.push_back(value_of(item, "value"));
-    collect_words(item, words);
-  }
-}
-
 std::string documentation(const XmlElement& type) {
   const auto* annotation = type.child("annotation");
   const auto* words = annotation == nullptr ? nullptr : annotation->child("documentation");
   return words == nullptr ? std::string() : words->words;
+}
+
+/// The words of an enumeration, without those that are only known so as to be refused by name.
+void collect_words(const XmlElement& type, std::vector<std::string>& words) {
+  for (const auto& item : type.children) {
+    if (item.name == "enumeration" && !documentation(item).contains("not available")) {
+      words.push_back(value_of(item, "value"));
+    }
+    collect_words(item, words);
+  }
 }
 
 }  // namespace

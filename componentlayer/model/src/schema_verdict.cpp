@@ -38,6 +38,10 @@ std::string VerdictWords::explain(Verdict verdict, std::size_t element, std::str
     case Verdict::kStrayText:
       return text("<", name, "> holds no text; remove '", excerpt(position.element->words), "'");
     case Verdict::kUnknownRoot:
+      if (!guide_.root_type(name).empty()) {
+        return text("<", name, "> is not in MVM's namespace; write <", name,
+                    " xmlns=\"urn:mvm:profile:1\" …>");
+      }
       return text("<", name, "> is not a document of MVM",
                   meant_or_allowed(name, guide_.root_names()));
     case Verdict::kOther:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "settings_reader.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "selector.hpp"
@@ -21,10 +22,8 @@ void read_rule(const XmlElement& element, Reading& reading, const JobNames& jobs
                Profile& profile) {
   QueueRule rule;
   rule.place = reading.place(element);
-  bool refused = false;
   for (const auto* later : kLaterQueueAttributes) {
     if (element.attribute(later) == nullptr) continue;
-    refused = true;
     reading.complain(element, later, later,
                      " of <queue> is known, but not available in this "
                      "version; remove it");
@@ -36,11 +35,11 @@ void read_rule(const XmlElement& element, Reading& reading, const JobNames& jobs
   rule.capacity = reading.whole(element, "capacity", 1, queue::kMaxCapacity);
   rule.bytes = reading.size(element, "bytes");
   if (rule.bytes && *rule.bytes > queue::kMaxQueueBytes) {
-    reading.complain_value(
-        element, "bytes", to_string(*rule.bytes),
-        text("is more than a queue may hold, ", to_string(queue::kMaxQueueBytes)));
+    reading.complain(element, "bytes", "bytes of <queue> is ", to_string(*rule.bytes),
+                     "; a queue holds at most ", to_string(queue::kMaxQueueBytes));
   }
-  if (element.attributes.size() == 1 && !refused) {
+  const auto is_setting = [](const XmlAttribute& attribute) { return attribute.name != "on"; };
+  if (std::ranges::none_of(element.attributes, is_setting)) {
     reading.complain(element, "", "<queue> sets nothing; add type, capacity, bytes or overflow");
   }
 

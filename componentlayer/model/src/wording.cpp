@@ -9,9 +9,11 @@
 namespace mvm::model {
 
 std::string list_of(const std::vector<std::string>& words) {
+  constexpr std::size_t kLongest = 500;
   std::string out;
   for (const auto& word : words) {
     if (!out.empty()) out += ", ";
+    if (out.size() > kLongest) return out + "…";
     out += word;
   }
   return out;

@@ -7,7 +7,7 @@
 
 namespace mvm::model {
 
-/// "a, b, c"
+/// "a, b, c"; of a long list the beginning.
 [[nodiscard]] std::string list_of(const std::vector<std::string>& words);
 
 /// ", did you mean 'b'? (allowed: a, b, c)", the question only when one of them is near.

@@ -99,7 +99,11 @@ class Scanner {
       if (++attributes > kMaxAttributes) {
         return refuse(begin, text("has an element with more than ", kMaxAttributes, " attributes"));
       }
-      at_ = xml_.find(xml_[at_], at_ + 1);
+      const auto end = xml_.find(xml_[at_], at_ + 1);
+      if (std::min(end, xml_.size()) - at_ > kMaxValueLength) {
+        return refuse(begin, text("has an attribute of more than ", kMaxValueLength, " bytes"));
+      }
+      at_ = end;
       if (at_ == std::string_view::npos) break;
       ++at_;
     }

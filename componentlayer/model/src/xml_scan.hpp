@@ -22,6 +22,8 @@ struct XmlRefusal {
 
 /// More attributes than any element of a profile has. XML libraries compare each with each.
 inline constexpr std::uint32_t kMaxAttributes = 64;
+/// What one attribute may hold; patterns of the schema are matched against it.
+inline constexpr std::size_t kMaxValueLength = 65'536;
 /// Enough for kMaxJobs jobs with their sources, arguments and files.
 inline constexpr std::uint32_t kMaxElements = 100'000;
 

@@ -29,7 +29,7 @@ using Scope = std::map<std::string, Value, std::less<>>;
 /// True when an expression in `words` may use `name`. May err towards true.
 [[nodiscard]] bool mentions(std::string_view words, std::string_view name);
 
-/// True for names that a parameter cannot have: `index`, `count`, `true`, `false`, functions.
+/// True for names that a parameter cannot have: `index`, `true`, `false`, functions.
 [[nodiscard]] bool is_reserved_name(std::string_view name);
 
 /// The value of one arithmetic expression; always finite. Thread safe, like all functions here.
@@ -37,5 +37,6 @@ using Scope = std::map<std::string, Value, std::less<>>;
 
 /// Limits: an expression comes from outside.
 inline constexpr std::size_t kMaxExpressionLength = 1024;
+inline constexpr std::size_t kMaxExpandedLength = 65'536;  ///< a kernel takes arguments of 128 KiB
 
 }  // namespace mvm::model

@@ -184,7 +184,7 @@ struct ReadOptions {
     const ReadOptions& options);
 
 /// Limits of a document, each an error of its own.
-inline constexpr Bytes kMaxDocument = 16_MiB;
+inline constexpr Bytes kMaxDocument = 4_MiB;
 inline constexpr std::uint32_t kMaxDepth = 64;          ///< elements inside elements
 inline constexpr std::uint32_t kMaxJobs = 10'000;
 inline constexpr std::uint32_t kMaxTasks = 1'000'000;

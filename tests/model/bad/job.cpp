@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+// A source for profiles to name; never compiled.
+int main() {}
