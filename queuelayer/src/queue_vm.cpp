@@ -79,6 +79,7 @@ struct QueueVm::State {
   Phase phase = Phase::kWaiting;
   bool success = false;
   bool control_lost = false;
+  std::optional<SteadyTime> hold_until;  ///< a group that outlives its starter for a while
   WiringPlan plan;
   std::optional<Arena> arena;
   std::unique_ptr<ChannelEnds> ends;
@@ -90,6 +91,7 @@ struct QueueVm::State {
   }
   void fail_group(const Error& error);
   void lose_control();
+  void end_without_control();
   void flush();
 
   void on_control();
@@ -138,6 +140,8 @@ int QueueVm::run() {
 void QueueVm::State::poll_once() {
   std::optional<SteadyTime> due;
   if (supervisor) due = supervisor->tick();
+  if (hold_until && now() >= *hold_until) end_without_control();
+  if (hold_until) due = due ? std::min(*due, *hold_until) : *hold_until;
 
   std::vector<pollfd> descriptors;
   descriptors.push_back({signals.get(), POLLIN, 0});
@@ -300,13 +304,25 @@ void QueueVm::State::on_signal() {
     supervisor->reap();
     end_when_all_ended();
   }
-  if (end) lose_control();
+  if (end) {
+    control_lost = true;
+    end_without_control();
+  }
 }
 
-/// Without its starter a group has nobody to work for.
 void QueueVm::State::lose_control() {
   if (control_lost) return;
   control_lost = true;
+  if (plan.on_control_loss == ControlLoss::kHold && phase == Phase::kRunning) {
+    hold_until = now() + plan.hold;
+  } else {
+    end_without_control();
+  }
+}
+
+/// Without its starter a group has nobody to work for.
+void QueueVm::State::end_without_control() {
+  hold_until.reset();
   if (!supervisor || phase == Phase::kEnded) {
     phase = Phase::kDone;
     return;

@@ -80,7 +80,12 @@ GroupOutcome GroupConversation::hold() {
   if (released_) outcome_.ran = now() - released_at_;
   clean_up();
   settle_channels();
-  conclude(GroupState::kCompleted, exit_status::kSuccess, "every task ended well");
+  const auto followers =
+      std::count_if(outcome_.tasks.begin(), outcome_.tasks.end(),
+                    [](const TaskOutcome& task) { return task.end == TaskEnd::kFollower; });
+  conclude(GroupState::kCompleted, exit_status::kSuccess,
+           followers == 0 ? std::string("every task ended well")
+                          : text("no task failed; ", followers, " ended at a closed queue"));
   observer_.on_state(outcome_.state);
   return std::move(outcome_);
 }
