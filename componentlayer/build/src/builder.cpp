@@ -162,6 +162,11 @@ class ProgramBuild {
   }
 
   Result<CacheEntry> link(const WorkFolder& work, const std::vector<CacheEntry>& objects) {
+    const auto& library = settings_.sdk_library;
+    if (!library.empty() && !stamp_of(library / "libmvm.so")) {
+      return fail(ErrorCode::kNotFound, "libmvm.so is not in ", library.string(),
+                  "; build or install MVM's SDK");
+    }
     const auto prepared = work.path() / "program";
     const auto depfile = work.path() / "program.d";
     Manifest manifest;
