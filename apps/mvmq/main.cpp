@@ -3,6 +3,8 @@
 /// mvmq: the queue VM of one job group on one machine. Started on demand, speaks the control
 /// protocol on its standard input and output, and is gone with its group.
 
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -10,11 +12,14 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <string>
 #include <string_view>
 
+#include <mvm/base/file.hpp>
 #include <mvm/base/log.hpp>
 #include <mvm/base/subprocess.hpp>
 #include <mvm/queuelayer/queue_vm.hpp>
+#include <mvm/queuelayer/task_files.hpp>
 
 namespace {
 
@@ -30,7 +35,8 @@ constexpr const char* kHelp =
 
 /// The outer process: outlives the queue VM whatever ends it, and then ends whatever it left. Tasks
 /// die with the queue VM by themselves; this is for what tasks have started.
-int guard(pid_t queue_vm) {
+/// `work_directory` is a pipe on which the queue VM told where its tasks work.
+int guard(pid_t queue_vm, int work_directory) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   // The signals of a terminal or an rsh agent are the queue VM's to answer.
   for (const int signal : {SIGINT, SIGHUP, SIGTERM}) ::signal(signal, SIG_IGN);
@@ -42,6 +48,11 @@ int guard(pid_t queue_vm) {
     if (ended == queue_vm || (ended < 0 && errno != EINTR)) break;
   }
   mvm::kill_descendants();
+  char path[PATH_MAX];
+  const auto length = ::read(work_directory, path, sizeof path);
+  if (length > 0) {
+    mvm::queue::remove_work_directory(std::string(path, static_cast<std::size_t>(length)));
+  }
   return mvm::decode_wait_status(status).shell_status();
 }
 
@@ -58,15 +69,25 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "mvmq: unknown argument '%s', see mvmq --help\n", argv[1]);
     return 2;
   }
+  int work_directory[2];
+  if (::pipe2(work_directory, O_CLOEXEC | O_NONBLOCK) != 0) {
+    std::perror("mvmq: pipe");
+    return 1;
+  }
   const pid_t guardian = ::getpid();
   const pid_t queue_vm = ::fork();
   if (queue_vm < 0) {
     std::perror("mvmq: fork");
     return 1;
   }
-  if (queue_vm > 0) return guard(queue_vm);
+  if (queue_vm > 0) return guard(queue_vm, work_directory[0]);
   // Should the guardian be killed, the queue VM ends its group as on any request to end.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != guardian) return 1;
-  return mvm::queue::QueueVm(STDIN_FILENO, STDOUT_FILENO).run();
+  const auto tell = [&](const std::string& path) {
+    if (path.size() > PATH_MAX || !mvm::write_all(work_directory[1], path)) {
+      mvm::log_warning("the working directories stay behind should this process be killed");
+    }
+  };
+  return mvm::queue::QueueVm(STDIN_FILENO, STDOUT_FILENO, tell).run();
 }

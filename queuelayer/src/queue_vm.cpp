@@ -26,6 +26,7 @@
 #include <mvm/queuelayer/channel_ends.hpp>
 #include <mvm/queuelayer/control_protocol.hpp>
 #include <mvm/queuelayer/machine_link.hpp>
+#include <mvm/queuelayer/task_files.hpp>
 #include <mvm/queuelayer/task_supervisor.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
@@ -68,6 +69,7 @@ struct QueueVm::State {
 
   int control_in;
   int control_out;
+  std::function<void(const std::string&)> on_work_directory;
   control::FrameReader reader;
   std::string outgoing;         ///< frames that the starter has not taken yet
   std::size_t sent = 0;         ///< of `outgoing`
@@ -106,8 +108,11 @@ struct QueueVm::State {
   void poll_once();
 };
 
-QueueVm::QueueVm(int control_in, int control_out)
-    : state_(std::make_unique<State>(control_in, control_out)) {}
+QueueVm::QueueVm(int control_in, int control_out,
+                 std::function<void(const std::string&)> on_work_directory)
+    : state_(std::make_unique<State>(control_in, control_out)) {
+  state_->on_work_directory = std::move(on_work_directory);
+}
 QueueVm::~QueueVm() = default;
 
 int QueueVm::run() {
@@ -126,6 +131,7 @@ int QueueVm::run() {
     s.supervisor->stop(control::StopReason::kKill);
     kill_descendants();
     s.supervisor->collect();
+    remove_work_directory(s.plan.work_directory);
   }
   // The last frames are worth a short wait, but a starter that is gone is not.
   for (const auto deadline = now() + std::chrono::seconds(2);
@@ -225,6 +231,7 @@ void QueueVm::State::on_message(control::Message&& message) {
 
 void QueueVm::State::start(WiringPlan&& received) {
   plan = std::move(received);
+  if (on_work_directory) on_work_directory(plan.work_directory);
   if (auto made = set_up(); !made) return fail_group(made.error());
   phase = Phase::kReady;
   send(control::Ready{arena->size()});

@@ -75,8 +75,8 @@ static auto fields(Self& keys) {
 template <wire::Either<WiringPlan> Self>
 static auto fields(Self& plan) {
   return std::tie(plan.group, plan.machine, plan.machines, plan.keys, plan.programs, plan.channels,
-                  plan.tasks, plan.output_directory, plan.wall_time, plan.grace,
-                  plan.on_control_loss, plan.hold, plan.end_on_failure);
+                  plan.tasks, plan.output_directory, plan.work_directory, plan.wall_time,
+                  plan.grace, plan.on_control_loss, plan.hold, plan.end_on_failure);
 }
 
 namespace {

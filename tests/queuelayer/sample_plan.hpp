@@ -16,6 +16,7 @@ inline WiringPlan sample_plan() {
                std::string(40, 'd')};
   plan.programs = {"/cache/source", "/cache/worker"};
   plan.output_directory = "/runs/farm/output";
+  plan.work_directory = "/runs/farm/work/m1";
   plan.wall_time = std::chrono::minutes(10);
   plan.grace = std::chrono::seconds(2);
   plan.on_control_loss = ControlLoss::kHold;

@@ -37,6 +37,7 @@ TEST(WiringPlan, CarriesEveryField) {
       [](auto& p) { p.keys.client_secret[0] = 'x'; },
       [](auto& p) { p.programs[0] = "/x"; },
       [](auto& p) { p.output_directory = "/x"; },
+      [](auto& p) { p.work_directory = "/x"; },
       [](auto& p) { p.wall_time = std::chrono::seconds(1); },
       [](auto& p) { p.grace = std::chrono::seconds(1); },
       [](auto& p) { p.on_control_loss = ControlLoss::kEnd; },

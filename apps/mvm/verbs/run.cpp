@@ -48,8 +48,10 @@ void complete_plan(model::Plan& plan, const std::vector<build::BuiltProgram>& pr
     wiring.programs.clear();
     for (const auto& built : programs) wiring.programs.push_back(built.program.string());
     wiring.output_directory = directory.output().string();
+    const auto work = directory.work() / text('m', wiring.machine);
+    wiring.work_directory = work.string();
     for (auto& task : wiring.tasks) {
-      task.directory = (directory.work() / run::file_name_of(task.name())).string();
+      task.directory = (work / run::file_name_of(task.name())).string();
     }
   }
 }

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include <mvm/base/subprocess.hpp>
+#include <mvm/queuelayer/task_files.hpp>
 
 namespace mvm::run {
 
@@ -304,10 +305,7 @@ void GroupConversation::clean_up() {
   // Orphans of queue VMs that were killed together with their guardians.
   kill_descendants();
   for (const auto& wiring : plan_.wiring) {
-    for (const auto& task : wiring.tasks) {
-      std::error_code ignored;
-      if (!task.directory.empty()) std::filesystem::remove_all(task.directory, ignored);
-    }
+    queue::remove_work_directory(wiring.work_directory);
   }
 }
 

@@ -74,9 +74,6 @@ Result<RunDirectory> RunDirectory::create(const std::string& group, const fs::pa
   if (::flock(directory.folder_.get(), LOCK_EX) != 0) {
     return fail_system("lock ", directory.path_.string());
   }
-  if (::mkdirat(directory.folder_.get(), "work", 0777) != 0) {
-    return fail_system("create ", directory.work().string());
-  }
   // Without an entry the run is only found by its path: no reason not to run.
   if (auto entered = remember_group(group, directory.path_); !entered) {
     log_warning("'mvm logs ", group, "' will not find this run: ", entered.error().message);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include <mvm/base/result.hpp>
 
@@ -15,7 +16,10 @@ class QueueVm {
  public:
   /// Reads control frames from `control_in` and writes them to `control_out`; may be the same
   /// descriptor. Neither is closed.
-  QueueVm(int control_in, int control_out);
+  /// `on_work_directory` is told once, before it is made, which folder is to be removed should this
+  /// process be killed.
+  QueueVm(int control_in, int control_out,
+          std::function<void(const std::string&)> on_work_directory = {});
   ~QueueVm();
   QueueVm(const QueueVm&) = delete;
   QueueVm& operator=(const QueueVm&) = delete;

@@ -122,6 +122,8 @@ struct WiringPlan {
   std::vector<ChannelSpec> channels;       ///< that begin or end on this machine
   std::vector<TaskSpec> tasks;             ///< of this machine
   std::string output_directory;            ///< where collected outputs go; "job.index/" below it
+  std::string work_directory;              ///< of this machine's tasks; removed at the end, and its
+                                           ///< parent too when nothing else is in it
   Duration wall_time{0};                   ///< 0: none. Enforced by the queue VM
   Duration grace = std::chrono::seconds(5);  ///< between SIGTERM and SIGKILL
   ControlLoss on_control_loss = ControlLoss::kEnd;

@@ -19,7 +19,7 @@ namespace mvm::run {
 ///     RUN/log/cell.3.out    what each task wrote (and .err); absent when it wrote nothing
 ///     RUN/output/cell.3/…   collected outputs
 ///     RUN/summary.json      the result, with queue statistics
-///     RUN/work/cell.3/      working directories; gone when the run has ended
+///     RUN/work/m0/cell.3/   working directories; gone when the run has ended
 /// and an entry in the user's state folder, so that `mvm logs GROUP` finds it from anywhere.
 /// The folder is locked (flock) from its creation until `finish` or the end of the process, however
 /// that comes: an unlocked folder without a summary is a lost run.
