@@ -102,7 +102,9 @@ def check_libraries(relative, header):
 
 def check_licence(relative, text):
     licence = LICENCES.get(relative.split("/")[0], APACHE)
-    if text.split("\n", 1)[0] != f"// SPDX-License-Identifier: {licence}":
+    first = text.split("\n", 1)[0]
+    c_style = f"/* SPDX-License-Identifier: {licence} */"  # a C header may be read as C90
+    if first != f"// SPDX-License-Identifier: {licence}" and first != c_style:
         yield f"the first line must be '// SPDX-License-Identifier: {licence}'"
 
 
