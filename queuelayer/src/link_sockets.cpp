@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "link_sockets.hpp"
 
+#include <array>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -18,6 +19,8 @@ constexpr int kPollMs = 50;
 
 struct LinkSockets::State {
   zmq::context_t context{1};
+  zmq::socket_t doorkeeper{context, zmq::socket_type::rep};  ///< ZAP: asked about each newcomer
+  std::string admitted_key;                                  ///< the group's client key, Z85
   zmq::socket_t incoming{context, zmq::socket_type::pull};
   std::vector<zmq::socket_t> outgoing;  ///< by machine; this machine's own stays unconnected
   std::function<void()> on_arrival;
@@ -28,6 +31,8 @@ struct LinkSockets::State {
   std::thread receiver;
 
   void receive();
+  void receive_frame();
+  void judge_newcomer();
   void take_in(std::vector<zmq::message_t>& parts);
 };
 
@@ -62,7 +67,9 @@ Result<std::unique_ptr<LinkSockets>> LinkSockets::open(const WiringPlan& plan,
     state->incoming.set(zmq::sockopt::rcvhwm, 0);
     state->incoming.set(zmq::sockopt::linger, 0);
     state->incoming.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kLargestPayload));
-    state->incoming.set(zmq::sockopt::rcvtimeo, kPollMs);
+    state->admitted_key = plan.keys.client_public;
+    // ZeroMQ asks whoever is bound here (RFC 27) before it lets a CURVE client in.
+    state->doorkeeper.bind("inproc://zeromq.zap.01");
     secure_server(state->incoming, plan.keys);
     state->incoming.bind(own);
     for (std::uint32_t machine = 0; machine < plan.machines.size(); ++machine) {
@@ -116,19 +123,53 @@ bool LinkSockets::has_arrivals() const {
 bool LinkSockets::broken() const { return state_->broken; }
 
 void LinkSockets::State::receive() {
-  std::vector<zmq::message_t> parts;
+  std::array<zmq::pollitem_t, 2> items{{{incoming.handle(), 0, ZMQ_POLLIN, 0},
+                                        {doorkeeper.handle(), 0, ZMQ_POLLIN, 0}}};
   while (!ending) {
     try {
-      zmq::message_t part;
-      if (!incoming.recv(part)) continue;
-      const bool more = part.more();
-      parts.push_back(std::move(part));
-      if (more) continue;
-      take_in(parts);
-      parts.clear();
+      zmq::poll(items.data(), items.size(), std::chrono::milliseconds(kPollMs));
+      if (items[1].revents != 0) judge_newcomer();
+      if (items[0].revents != 0) receive_frame();
     } catch (const zmq::error_t&) {
       broken = true;
+      on_arrival();
     }
+  }
+}
+
+void LinkSockets::State::receive_frame() {
+  std::vector<zmq::message_t> parts;
+  do {
+    zmq::message_t part;
+    if (!incoming.recv(part)) return;
+    parts.push_back(std::move(part));
+  } while (parts.back().more());
+  take_in(parts);
+}
+
+/// Lets in who proved to hold the group's client key. The request's frames are: version, request
+/// id, domain, address, identity, mechanism, and for CURVE the client's public key.
+void LinkSockets::State::judge_newcomer() {
+  std::vector<std::string> request;
+  bool more = true;
+  while (more) {
+    zmq::message_t part;
+    if (!doorkeeper.recv(part)) return;
+    request.push_back(part.to_string());
+    more = part.more();
+  }
+  bool admitted = false;
+  if (request.size() == 7 && request[5] == "CURVE" && request[6].size() == 32) {
+    char key[41];
+    zmq_z85_encode(key, reinterpret_cast<const std::uint8_t*>(request[6].data()), 32);
+    admitted = admitted_key == key;
+  }
+  const std::string id = request.size() > 1 ? request[1] : std::string();
+  const std::array<std::string, 6> reply{"1.0", id, admitted ? "200" : "400",
+                                         admitted ? "OK" : "not of this group", "", ""};
+  for (std::size_t i = 0; i < reply.size(); ++i) {
+    doorkeeper.send(zmq::buffer(reply[i]), i + 1 < reply.size() ? zmq::send_flags::sndmore
+                                                                : zmq::send_flags::none);
   }
 }
 
