@@ -68,9 +68,11 @@ bool Waiter::sleep(std::uint32_t bell, std::int64_t deadline_ns) {
     futex_wait(endpoint_.bell, bell, nullptr);
     return true;
   }
+  // Whoever starts the clock again moves its offset first, so here `stopped` is looked at first.
+  const bool stopped = clock_.stopped.load(std::memory_order_acquire) != 0;
   const auto left = deadline_ns - group_now_ns(clock_);
-  if (left <= 0 && clock_.stopped.load(std::memory_order_relaxed) == 0) return false;
-  const auto nap = std::clamp<std::int64_t>(left, 1, kLongestSleepNs);
+  if (left <= 0 && !stopped) return false;
+  const auto nap = stopped ? kLongestSleepNs : std::min(left, kLongestSleepNs);
   const timespec timeout{nap / 1'000'000'000, nap % 1'000'000'000};
   futex_wait(endpoint_.bell, bell, &timeout);
   return true;
