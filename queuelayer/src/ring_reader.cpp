@@ -23,13 +23,15 @@ RingReader::RingReader(const Arena& arena, std::uint32_t channel, std::uint32_t 
       many_receivers_(channel_->many_receivers != 0),
       self_(self) {}
 
-/// Moves `next_` over fragments that others took, to one that is free to take.
+/// Moves `next_` over fragments that others took, to one that is free to take. True as well where
+/// the stamp is none that this slot can have: `take` says so.
 bool RingReader::find_published() {
   for (;;) {
     const auto stamp = slot_of(next_).stamp.load(std::memory_order_acquire);
     if (stamp == stamp_published(next_)) return true;
     const auto number = stamp >> kStampShift;
     const auto wanted = next_ & (~std::uint64_t{0} >> kStampShift);
+    if (((number ^ wanted) & (slot_count_ - 1)) != 0) return true;
     if (number == wanted) {
       ++next_;  // taken or given back
     } else if (number > wanted && number - wanted < std::uint64_t{1} << 39) {
@@ -50,6 +52,8 @@ RingReader::Taken RingReader::take(Piece& piece) {
                                                      std::memory_order_acq_rel)) {
       break;
     }
+    const auto other = (expected >> kStampShift) ^ next_;
+    if ((other & (slot_count_ - 1)) != 0) return Taken::kCorrupt;
   }
   const Slot& slot = slot_of(next_);
   const auto length = read_once(slot.length);

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include <mvm/queuelayer/arena.hpp>
+#include <mvm/queuelayer/ring_reader.hpp>
+#include <mvm/queuelayer/ring_writer.hpp>
+#include <mvm/queuelayer/waiter.hpp>
+
+/// The blocking ends of a channel as a task has them, without the task.
+namespace mvm::queue {
+
+/// What message number `number` of a channel holds; no two neighbours look alike, and a message cut
+/// or put together wrongly does not either.
+inline std::string pattern(std::uint64_t number, std::uint64_t length) {
+  std::string bytes(length, '\0');
+  for (std::uint64_t i = 0; i < length; ++i) {
+    bytes[i] = static_cast<char>(number * 131 + i * 7 + (i >> 8) * 13);
+  }
+  return bytes;
+}
+
+/// A message that tells its number, then the pattern. At least 8 bytes.
+inline std::string numbered(std::uint64_t number, std::uint64_t length) {
+  auto bytes = pattern(number, length);
+  std::memcpy(bytes.data(), &number, sizeof number);
+  return bytes;
+}
+/// The number that a numbered message tells; nothing when its bytes are not those.
+inline std::optional<std::uint64_t> number_of(const std::string& message) {
+  std::uint64_t number = 0;
+  if (message.size() < sizeof number) return {};
+  std::memcpy(&number, message.data(), sizeof number);
+  if (message != numbered(number, message.size())) return {};
+  return number;
+}
+
+/// Far more than any wait of a test takes, so that a lost wake-up is a failure and not a hang.
+inline constexpr std::chrono::seconds kPatience{60};
+
+inline std::int64_t patience_of(const Arena& arena) {
+  return group_now_ns(arena.header().clock) + std::chrono::nanoseconds(kPatience).count();
+}
+
+enum class Sent { kYes, kClosed, kTimedOut };
+
+class BlockingSender {
+ public:
+  BlockingSender(const Arena& arena, std::uint32_t channel, SenderHeap& heap)
+      : arena_(arena), writer_(arena, channel, heap) {}
+
+  /// True when the queue has room for `length` bytes, false when nobody takes them or in time.
+  Sent wait_for_room(std::uint64_t length) {
+    Waiter waiter(arena_.endpoint(writer_.channel().sender), arena_.header().clock);
+    const auto ready = [&] { return writer_.receiver_closed() || writer_.has_room(length); };
+    writer_.expect_room(true);
+    const bool in_time = waiter.wait(ready, patience_of(arena_));
+    writer_.expect_room(false);
+    if (writer_.receiver_closed()) return Sent::kClosed;
+    return in_time ? Sent::kYes : Sent::kTimedOut;
+  }
+  Sent send(const std::string& message) {
+    for (;;) {
+      if (const auto room = wait_for_room(message.size()); room != Sent::kYes) return room;
+      if (writer_.write(message.data(), message.size(), 0)) return Sent::kYes;
+    }
+  }
+  RingWriter& writer() { return writer_; }
+
+ private:
+  const Arena& arena_;
+  RingWriter writer_;
+};
+
+enum class Received { kMessage, kNothing, kEnd, kCorrupt, kTimedOut };
+
+class BlockingReceiver {
+ public:
+  BlockingReceiver(const Arena& arena, std::uint32_t channel, std::uint32_t self)
+      : arena_(arena), self_(self), reader_(arena, channel, self) {}
+
+  /// The next whole message, its fragments put together and given back.
+  Received receive(std::string& message) {
+    for (;;) {
+      message.clear();
+      Piece piece;
+      do {
+        const auto taken = take(piece);
+        if (taken != Received::kMessage) return taken;
+        message.append(reinterpret_cast<const char*>(piece.data), piece.length);
+        reader_.give_back(piece.number, piece.more);
+      } while (piece.more);
+      if (message.size() == piece.message_length) return Received::kMessage;
+      return Received::kCorrupt;
+    }
+  }
+  /// Waits for one fragment. The end is also what the rest of a message cut short looks like.
+  Received take(Piece& piece) {
+    Waiter waiter(arena_.endpoint(self_), arena_.header().clock);
+    for (;;) {
+      const auto ready = [&] { return reader_.available() || reader_.ended(); };
+      if (!waiter.wait(ready, patience_of(arena_))) return Received::kTimedOut;
+      switch (reader_.take(piece)) {
+        case RingReader::Taken::kPiece:
+          return Received::kMessage;
+        case RingReader::Taken::kCorrupt:
+          return Received::kCorrupt;
+        case RingReader::Taken::kNothing:
+          break;  // a competitor was quicker, or the end
+      }
+      if (reader_.ended()) return Received::kEnd;
+    }
+  }
+  RingReader& reader() { return reader_; }
+
+ private:
+  const Arena& arena_;
+  std::uint32_t self_;
+  RingReader reader_;
+};
+
+}  // namespace mvm::queue

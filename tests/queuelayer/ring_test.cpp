@@ -1,0 +1,610 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract of a FIFO channel, held over one receiver and over receivers that compete. All
+// threads work on one mapping, so that the thread sanitizer sees both sides.
+#include <mvm/queuelayer/ring_reader.hpp>
+#include <mvm/queuelayer/ring_writer.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <thread>
+
+#include "edge_plan.hpp"
+#include "queue_ends.hpp"
+#include "test_seed.hpp"
+
+namespace mvm::queue {
+namespace {
+
+#if defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kScale = 10;  ///< as many times fewer rounds
+#else
+constexpr std::uint64_t kScale = 1;
+#endif
+
+/// One channel from task 0 to `receivers` others.
+class Lab {
+ public:
+  Lab(std::uint32_t receivers, QueueSpec queue)
+      : arena_(make(receivers, queue)),
+        heap_(arena_.endpoint(0).heap, arena_.endpoint(0).heap_size),
+        sender_(arena_, 0, heap_) {
+    for (std::uint32_t r = 1; r <= receivers; ++r) {
+      receivers_.push_back(std::make_unique<BlockingReceiver>(arena_, 0, r));
+    }
+  }
+  const Arena& arena() const { return arena_; }
+  SenderHeap& heap() { return heap_; }
+  BlockingSender& sender() { return sender_; }
+  RingWriter& writer() { return sender_.writer(); }
+  BlockingReceiver& receiver(std::size_t i = 0) { return *receivers_[i]; }
+  RingReader& reader(std::size_t i = 0) { return receivers_[i]->reader(); }
+  std::size_t receivers() const { return receivers_.size(); }
+  Slot& slot(std::uint64_t n) {
+    auto* slots = reinterpret_cast<Slot*>(arena_.base() + arena_.channel(0).slots);
+    return slots[n & (arena_.channel(0).slot_count - 1)];
+  }
+  void write(const std::string& bytes) {
+    ASSERT_TRUE(writer().has_room(bytes.size()));
+    ASSERT_TRUE(writer().write(bytes.data(), bytes.size(), 0));
+  }
+  Piece take(std::size_t i = 0) {
+    Piece piece;
+    EXPECT_EQ(reader(i).take(piece), RingReader::Taken::kPiece);
+    return piece;
+  }
+
+ private:
+  static Arena make(std::uint32_t receivers, QueueSpec queue) {
+    std::vector<std::uint32_t> tasks(receivers);
+    std::iota(tasks.begin(), tasks.end(), 1);
+    auto arena = Arena::create(plan_of(receivers + 1, {{0, tasks, queue}}));
+    if (!arena) throw std::runtime_error(arena.error().message);
+    return std::move(*arena);
+  }
+
+  Arena arena_;
+  SenderHeap heap_;
+  BlockingSender sender_;
+  std::vector<std::unique_ptr<BlockingReceiver>> receivers_;
+};
+
+std::string bytes_of(const Piece& piece) {
+  return {reinterpret_cast<const char*>(piece.data), piece.length};
+}
+
+class Ring : public testing::TestWithParam<std::uint32_t> {
+ protected:
+  std::uint32_t receivers() const { return GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Receivers, Ring, testing::Values(1u, 3u), [](const auto& chosen) {
+  return chosen.param == 1 ? std::string("One") : std::string("Competing");
+});
+
+TEST_P(Ring, CarriesMessagesOfEveryLength) {
+  Lab lab(receivers(), room_for(4));
+  std::vector<std::uint64_t> lengths(201);
+  std::iota(lengths.begin(), lengths.end(), 0);
+  for (std::uint64_t length = 4 << 10; length <= 1 << 20; length *= 4) {
+    for (const int off : {-1, 0, 1}) lengths.push_back(length + static_cast<std::uint64_t>(off));
+  }
+  lengths.insert(lengths.end(), {RingWriter::kFragment - 1, RingWriter::kFragment,
+                                 RingWriter::kFragment + 1, 100'000, 777'777});
+  std::string got;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const auto message = pattern(i, lengths[i]);
+    lab.write(message);
+    ASSERT_EQ(lab.receiver(i % receivers()).receive(got), Received::kMessage);
+    ASSERT_TRUE(got == message) << lengths[i] << " bytes";
+  }
+}
+
+TEST_P(Ring, KeepsTheElementType) {
+  Lab lab(receivers(), room_for(4));
+  for (const std::uint64_t length : {0, 48, 49, 20'000}) {
+    const auto message = pattern(1, length);
+    ASSERT_TRUE(lab.writer().has_room(length));
+    ASSERT_TRUE(lab.writer().write(message.data(), length, kTypeMask));
+    Piece piece;
+    do {
+      piece = lab.take();
+      EXPECT_EQ(piece.type, kTypeMask);
+      EXPECT_EQ(piece.message_length, length);
+      lab.reader().give_back(piece.number, piece.more);
+    } while (piece.more);
+  }
+}
+
+TEST_P(Ring, DeliversInOrderAndExactlyOnce) {
+  const auto seed = test_seed();
+  const std::uint64_t messages = 20'000 / kScale;
+  Lab lab(receivers(), room_for(16, 4_KiB));
+  std::vector<std::vector<std::uint64_t>> got(receivers());
+  std::vector<std::thread> threads;
+  for (std::uint32_t r = 0; r < receivers(); ++r) {
+    threads.emplace_back([&lab, &mine = got[r], r] {
+      std::string message;
+      for (;;) {
+        const auto received = lab.receiver(r).receive(message);
+        if (received == Received::kEnd) return;
+        ASSERT_EQ(received, Received::kMessage);
+        const auto number = number_of(message);
+        ASSERT_TRUE(number);
+        mine.push_back(*number);
+      }
+    });
+  }
+  std::mt19937 random(seed);
+  for (std::uint64_t n = 0; n < messages; ++n) {
+    const auto length = 8 + random_below(random, random_below(random, 50) == 0 ? 30'000 : 300);
+    ASSERT_EQ(lab.sender().send(numbered(n, length)), Sent::kYes);
+  }
+  lab.writer().close();
+  for (auto& thread : threads) thread.join();
+  std::vector<std::uint64_t> all;
+  for (const auto& mine : got) {
+    EXPECT_TRUE(std::ranges::is_sorted(mine));
+    all.insert(all.end(), mine.begin(), mine.end());
+  }
+  std::ranges::sort(all);
+  ASSERT_EQ(all.size(), messages);
+  for (std::uint64_t n = 0; n < messages; ++n) ASSERT_EQ(all[n], n);
+  EXPECT_EQ(lab.arena().channel(0).enqueued, messages);
+  EXPECT_EQ(lab.arena().channel(0).dequeued, messages);
+}
+
+TEST_P(Ring, HoldsExactlyItsCapacityOfMessages) {
+  for (const std::uint32_t capacity : {1u, 2u, 5u, 64u}) {
+    Lab lab(receivers(), room_for(capacity));
+    for (int lap = 0; lap < 200; ++lap) {
+      for (std::uint32_t i = 0; i < capacity; ++i) lab.write(pattern(i, i % 60));
+      ASSERT_FALSE(lab.writer().has_room(0));
+      const auto first = lab.take();
+      ASSERT_FALSE(lab.writer().has_room(0));  // seen is not yet received
+      lab.reader().give_back(first.number, first.more);
+      ASSERT_TRUE(lab.writer().has_room(0));
+      std::string rest;
+      for (std::uint32_t i = 1; i < capacity; ++i) {
+        ASSERT_EQ(lab.receiver(i % receivers()).receive(rest), Received::kMessage);
+        ASSERT_EQ(rest, pattern(i, i % 60));
+      }
+    }
+  }
+}
+
+TEST_P(Ring, HoldsExactlyItsCapacityOfBytes) {
+  Lab lab(receivers(), room_for(64, 1000_B));
+  lab.write(pattern(0, 600));
+  EXPECT_FALSE(lab.writer().has_room(401));
+  EXPECT_TRUE(lab.writer().has_room(400));
+  lab.write(pattern(1, 400));
+  EXPECT_FALSE(lab.writer().has_room(1));
+  EXPECT_TRUE(lab.writer().has_room(0));
+  const auto first = lab.take();
+  EXPECT_FALSE(lab.writer().has_room(1));
+  lab.reader().give_back(first.number, first.more);
+  EXPECT_TRUE(lab.writer().has_room(600));
+  EXPECT_FALSE(lab.writer().has_room(601));
+}
+
+TEST_P(Ring, AdmitsALargerMessageOnlyWhenEmpty) {
+  Lab lab(receivers(), room_for(64, 1000_B));
+  EXPECT_TRUE(lab.writer().has_room(5000));
+  lab.write("x");
+  EXPECT_FALSE(lab.writer().has_room(5000));
+  std::string got;
+  ASSERT_EQ(lab.receiver().receive(got), Received::kMessage);
+  lab.write(pattern(3, 5'000'000));
+  EXPECT_FALSE(lab.writer().has_room(0));
+  ASSERT_EQ(lab.receiver().receive(got), Received::kMessage);
+  EXPECT_TRUE(got == pattern(3, 5'000'000));
+  EXPECT_TRUE(lab.writer().has_room(5000));
+}
+
+TEST_P(Ring, LendsMemoryThatCountsAtOnce) {
+  Lab lab(receivers(), room_for(2, 1000_B));
+  auto* first = lab.writer().reserve(600);
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ((first - lab.arena().base()) % static_cast<std::ptrdiff_t>(kLine), 0);
+  EXPECT_FALSE(lab.writer().has_room(401));
+  auto* second = lab.writer().reserve(10);
+  ASSERT_NE(second, nullptr);
+  EXPECT_FALSE(lab.writer().has_room(0));
+  EXPECT_FALSE(lab.reader().available());
+  lab.writer().cancel(second, 10);
+  EXPECT_TRUE(lab.writer().has_room(400));
+  EXPECT_FALSE(lab.writer().has_room(401));
+  const auto message = pattern(9, 600);
+  std::memcpy(first, message.data(), 600);
+  lab.writer().send_reserved(first, 600, 7);
+  const auto piece = lab.take();
+  EXPECT_EQ(piece.data, first);  // nothing was copied
+  EXPECT_EQ(bytes_of(piece), message);
+  EXPECT_EQ(piece.type, 7u);
+  lab.reader().give_back(piece.number, piece.more);
+  EXPECT_TRUE(lab.writer().has_room(1000));
+}
+
+TEST_P(Ring, SendsLoansInAnyOrderAmongOthers) {
+  Lab lab(receivers(), room_for(8));
+  std::vector<std::byte*> lent;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    lent.push_back(lab.writer().reserve(100));
+    ASSERT_NE(lent[i], nullptr);
+    std::memcpy(lent[i], pattern(i, 100).data(), 100);
+  }
+  lab.writer().send_reserved(lent[2], 100, 0);
+  lab.write(pattern(3, 10));
+  lab.writer().send_reserved(lent[0], 100, 0);
+  lab.writer().cancel(lent[1], 100);
+  lab.write(pattern(4, 200));
+  std::string got;
+  for (const auto& wanted : {pattern(2, 100), pattern(3, 10), pattern(0, 100), pattern(4, 200)}) {
+    ASSERT_EQ(lab.receiver().receive(got), Received::kMessage);
+    EXPECT_EQ(got, wanted);
+  }
+  EXPECT_EQ(lab.writer().released_messages(), 4u);
+}
+
+TEST_P(Ring, TakesBackInOrderWhatIsReleasedInAnyOrder) {
+  Lab lab(receivers(), room_for(4));
+  for (int lap = 0; lap < 100; ++lap) {
+    std::vector<Piece> views;
+    for (std::uint64_t i = 0; i < 4; ++i) lab.write(pattern(i, 10 + i * 40));
+    for (int i = 0; i < 4; ++i) views.push_back(lab.take());
+    for (const std::size_t i : {2u, 1u, 3u}) {
+      lab.reader().give_back(views[i].number, false);
+      ASSERT_FALSE(lab.writer().has_room(1));
+      ASSERT_EQ(bytes_of(views[0]), pattern(0, 10));
+    }
+    lab.reader().give_back(views[0].number, false);
+    ASSERT_TRUE(lab.writer().has_room(1));
+    ASSERT_EQ(lab.writer().released_messages(), 4u * (static_cast<unsigned>(lap) + 1));
+  }
+}
+
+TEST_P(Ring, EndsAfterTheLastMessage) {
+  Lab lab(receivers(), room_for(4));
+  lab.write("last");
+  EXPECT_FALSE(lab.reader().ended());
+  lab.writer().close();
+  lab.writer().close();
+  EXPECT_FALSE(lab.reader().ended());
+  std::string got;
+  ASSERT_EQ(lab.receiver().receive(got), Received::kMessage);
+  EXPECT_EQ(got, "last");
+  for (std::size_t r = 0; r < lab.receivers(); ++r) {
+    EXPECT_TRUE(lab.reader(r).ended());
+    EXPECT_EQ(lab.receiver(r).receive(got), Received::kEnd);
+  }
+}
+
+TEST_P(Ring, TellsTheSenderThatNobodyReceives) {
+  Lab lab(receivers(), room_for(1));
+  lab.write("x");
+  std::thread waits([&lab] { EXPECT_EQ(lab.sender().send("y"), Sent::kClosed); });
+  lab.reader().close();
+  if (receivers() > 1) {
+    // One of several must not close it: the queue VM does, after the last.
+    EXPECT_FALSE(lab.writer().receiver_closed());
+    lab.arena().channel(0).receiver_closed.store(1, std::memory_order_release);
+    ring(lab.arena().endpoint(0));
+  }
+  waits.join();
+  EXPECT_TRUE(lab.writer().receiver_closed());
+}
+
+TEST_P(Ring, WrapsAroundItsDataArea) {
+  const auto seed = test_seed();
+  std::mt19937 random(seed);
+  Lab lab(receivers(), room_for(8, 6000_B));
+  std::deque<std::string> sent;
+  std::string got;
+  for (std::uint64_t n = 0; n < 10'000 / kScale; ++n) {
+    auto message = pattern(n, 49 + random_below(random, 3000));
+    while (!lab.writer().has_room(message.size())) {
+      ASSERT_FALSE(sent.empty());
+      ASSERT_EQ(lab.receiver(n % receivers()).receive(got), Received::kMessage);
+      ASSERT_TRUE(got == sent.front());
+      sent.pop_front();
+    }
+    lab.write(message);
+    sent.push_back(std::move(message));
+  }
+}
+
+/// What was given back may be used again, what was not may never: a view keeps its bytes.
+TEST_P(Ring, NeverWritesOverWhatIsStillSeen) {
+  std::mt19937 random(test_seed());
+  Lab lab(receivers(), room_for(16, 8_KiB));
+  struct View {
+    Piece piece;
+    std::size_t reader;
+    std::string wanted;
+  };
+  std::deque<std::string> sent;
+  std::vector<View> views;
+  for (std::uint64_t n = 0; n < 20'000 / kScale; ++n) {
+    const auto message = pattern(n, random_below(random, 2000));
+    if (random_below(random, 2) == 0 && lab.writer().has_room(message.size())) {
+      lab.write(message);
+      sent.push_back(message);
+    } else if (!sent.empty() && random_below(random, 2) == 0) {
+      const auto r = static_cast<std::size_t>(random_below(random, receivers()));
+      views.push_back({lab.take(r), r, sent.front()});
+      sent.pop_front();
+    } else if (!views.empty()) {
+      const auto at = static_cast<std::ptrdiff_t>(random_below(random, views.size()));
+      const auto view = views[static_cast<std::size_t>(at)];
+      ASSERT_EQ(bytes_of(view.piece), view.wanted);
+      lab.reader(view.reader).give_back(view.piece.number, false);
+      views.erase(views.begin() + at);
+    }
+  }
+  for (const auto& view : views) ASSERT_EQ(bytes_of(view.piece), view.wanted);
+}
+
+/// Room is exactly what the capacity leaves, whatever was sent, lent, cancelled, seen and released.
+TEST_P(Ring, AgreesWithItsModelInRandomRuns) {
+  const auto seed = test_seed();
+  for (std::uint32_t run = 0; run < 40 / kScale; ++run) {
+    std::mt19937 random(seed + run);
+    const auto capacity = static_cast<std::uint32_t>(1 + random_below(random, 12));
+    const auto bytes = 1 + random_below(random, 20'000);
+    Lab lab(receivers(), room_for(capacity, Bytes{bytes}));
+    struct Lent {
+      std::byte* memory;
+      std::uint64_t length;
+    };
+    std::vector<Lent> lent;
+    std::deque<std::uint64_t> queued;                // lengths, in order
+    std::map<std::uint64_t, Piece> seen;             // by fragment number
+    std::map<std::uint64_t, std::size_t> by;         // who sees it
+    std::map<std::uint64_t, std::uint64_t> lengths;  // of fragments not yet taken back, in order
+    std::map<std::uint64_t, bool> back;              // fragment: given back
+    std::uint64_t next_sent = 0;
+    for (int step = 0; step < 1500; ++step) {
+      // The oldest that were given back are room again.
+      while (!lengths.empty() && back[lengths.begin()->first]) lengths.erase(lengths.begin());
+      std::uint64_t held = 0;
+      for (const auto& [number, length] : lengths) held += length;
+      for (const auto& loan : lent) held += loan.length;
+      const auto messages = lengths.size() + lent.size();
+      // Up to a fragment, so that a message is one here.
+      const auto length = random_below(random, random_below(random, 2) == 0 ? 60 : 12'000);
+      const bool room = messages < capacity && (messages == 0 || held + length <= bytes);
+      ASSERT_EQ(lab.writer().has_room(length), room) << "seed " << seed + run << " step " << step;
+      switch (random_below(random, 6)) {
+        case 0:
+        case 1:
+          if (!room) break;
+          lab.write(pattern(next_sent, length));
+          lengths[next_sent] = length;
+          back[next_sent++] = false;
+          queued.push_back(length);
+          break;
+        case 2: {
+          if (!room) break;
+          lent.push_back({lab.writer().reserve(length), length});
+          ASSERT_NE(lent.back().memory, nullptr);
+          break;
+        }
+        case 3: {
+          if (lent.empty()) break;
+          const auto loan = lent.back();
+          lent.pop_back();
+          if (random_below(random, 3) == 0) {
+            lab.writer().cancel(loan.memory, loan.length);
+            break;
+          }
+          const auto content = pattern(next_sent, loan.length);
+          std::memcpy(loan.memory, content.data(), content.size());
+          lab.writer().send_reserved(loan.memory, loan.length, 0);
+          lengths[next_sent] = loan.length;
+          back[next_sent++] = false;
+          queued.push_back(loan.length);
+          break;
+        }
+        case 4: {
+          if (queued.empty()) {
+            ASSERT_FALSE(lab.reader().available());
+            break;
+          }
+          const auto r = static_cast<std::size_t>(random_below(random, receivers()));
+          const auto piece = lab.take(r);
+          ASSERT_EQ(bytes_of(piece), pattern(piece.number, queued.front()));
+          queued.pop_front();
+          seen[piece.number] = piece;
+          by[piece.number] = r;
+          break;
+        }
+        default: {
+          if (seen.empty()) break;
+          auto at = seen.begin();
+          std::advance(at, static_cast<std::ptrdiff_t>(random_below(random, seen.size())));
+          lab.reader(by[at->first]).give_back(at->first, false);
+          back[at->first] = true;
+          seen.erase(at);
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Ring, CarriesLargeMessagesWhileBothSidesWork) {
+  const auto seed = test_seed();
+  Lab lab(receivers(), room_for(4, 64_KiB));
+  std::vector<std::thread> threads;
+  std::atomic<std::uint64_t> bytes = 0;
+  for (std::uint32_t r = 0; r < receivers(); ++r) {
+    threads.emplace_back([&lab, &bytes, r] {
+      std::string message;
+      while (lab.receiver(r).receive(message) == Received::kMessage) {
+        ASSERT_TRUE(number_of(message));
+        bytes += message.size();
+      }
+    });
+  }
+  std::mt19937 random(seed);
+  std::uint64_t sent = 0;
+  for (std::uint64_t n = 0; n < 200 / kScale; ++n) {
+    const auto length = 8 + random_below(random, 1 << (10 + random_below(random, 11)));
+    ASSERT_EQ(lab.sender().send(numbered(n, length)), Sent::kYes);
+    sent += length;
+  }
+  lab.writer().close();
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(bytes, sent);
+  EXPECT_EQ(lab.arena().channel(0).bytes, sent);
+  EXPECT_TRUE(lab.writer().has_room(0));
+  EXPECT_TRUE(lab.heap().could_allocate(kHeapPerEndpoint.count));  // all of it came back
+}
+
+// Fragments: only with one receiver is a message ever more than one.
+
+TEST(RingFragments, FollowEachOtherWhateverTheReceiverDoes) {
+  std::mt19937 random(test_seed());
+  Lab lab(1, room_for(2, 64_KiB));
+  std::string got;
+  for (int round = 0; round < 30; ++round) {
+    const auto message = pattern(7, 17'000 + random_below(random, 3'000'000));
+    lab.write(message);  // nobody receives meanwhile: it must end by itself
+    ASSERT_EQ(lab.receiver().receive(got), Received::kMessage);
+    ASSERT_TRUE(got == message);
+  }
+}
+
+TEST(RingFragments, ArriveInPiecesOfAnyLength) {
+  std::mt19937 random(test_seed());
+  Lab lab(1, room_for(4, 64_KiB));
+  std::string got;
+  for (int round = 0; round < 200; ++round) {
+    const auto message = pattern(3, 1 + random_below(random, round % 10 == 0 ? 2'000'000 : 300));
+    ASSERT_TRUE(lab.writer().has_room(message.size()));
+    ASSERT_TRUE(lab.writer().begin(message.size(), 0));
+    for (std::uint64_t at = 0; at < message.size();) {
+      const auto some = std::min(message.size() - at, 1 + random_below(random, 70'000));
+      lab.writer().append(message.data() + at, some);
+      at += some;
+    }
+    ASSERT_EQ(lab.receiver().receive(got), Received::kMessage);
+    ASSERT_TRUE(got == message) << message.size();
+  }
+  EXPECT_TRUE(lab.writer().has_room(0));
+  EXPECT_TRUE(lab.heap().could_allocate(kHeapPerEndpoint.count));
+}
+
+TEST(RingFragments, OfADeadSenderAreNoMessage) {
+  Lab lab(1, room_for(4, 64_KiB));
+  lab.write("whole");
+  ASSERT_TRUE(lab.writer().has_room(50'000));
+  ASSERT_TRUE(lab.writer().begin(50'000, 0));
+  const auto half = pattern(0, 25'000);
+  lab.writer().append(half.data(), half.size());
+  lab.writer().close();  // as the queue VM does for it
+  std::string got;
+  ASSERT_EQ(lab.receiver().receive(got), Received::kMessage);
+  EXPECT_EQ(got, "whole");
+  EXPECT_EQ(lab.receiver().receive(got), Received::kEnd);
+  EXPECT_EQ(lab.arena().channel(0).dequeued, 1u);
+}
+
+TEST(RingHeap, SaysSoWhenItHasNoRoomAndRecovers) {
+  Lab lab(1, room_for(64, 1_GiB));
+  SenderHeap small(lab.arena().endpoint(0).heap, 1 << 20);
+  RingWriter writer(lab.arena(), 0, small);
+  auto* loan = writer.reserve(600 << 10);
+  ASSERT_NE(loan, nullptr);
+  EXPECT_EQ(writer.reserve(600 << 10), nullptr);
+  EXPECT_FALSE(writer.has_room(600 << 10));
+  EXPECT_FALSE(writer.begin(600 << 10, 0));
+  writer.cancel(loan, 600 << 10);
+  EXPECT_TRUE(writer.has_room(600 << 10));
+}
+
+// Memory that another task of the group wrote over.
+
+enum class Damage {
+  kInlineTooLong,
+  kInlineWithMore,
+  kOutside,
+  kTooLong,
+  kLongerThanItsMessage,
+  kOverLimit
+};
+
+class Corruption : public testing::TestWithParam<std::tuple<std::uint32_t, Damage>> {};
+INSTANTIATE_TEST_SUITE_P(
+    Slots, Corruption,
+    testing::Combine(testing::Values(1u, 3u),
+                     testing::Values(Damage::kInlineTooLong, Damage::kInlineWithMore,
+                                     Damage::kOutside, Damage::kTooLong,
+                                     Damage::kLongerThanItsMessage, Damage::kOverLimit)));
+
+TEST_P(Corruption, OfASlotIsNoticed) {
+  const auto [receivers, damage] = GetParam();
+  Lab lab(receivers, room_for(4));
+  const bool in_line = damage == Damage::kInlineTooLong || damage == Damage::kInlineWithMore;
+  lab.write(pattern(0, in_line ? 20 : 200));
+  Slot& slot = lab.slot(0);
+  switch (damage) {
+    case Damage::kInlineTooLong:
+      slot.length = 49;
+      break;
+    case Damage::kInlineWithMore:
+      slot.kind |= kMoreFollows;
+      break;
+    case Damage::kOutside:
+      slot.out_of_line.at = lab.arena().size().count - 199;
+      break;
+    case Damage::kTooLong:
+      slot.length = ~0u;
+      break;
+    case Damage::kLongerThanItsMessage:
+      slot.out_of_line.message_length = 199;
+      break;
+    case Damage::kOverLimit:
+      slot.out_of_line.message_length = kMaxMessage.count + 1;
+      break;
+  }
+  Piece piece;
+  EXPECT_EQ(lab.reader().take(piece), RingReader::Taken::kCorrupt);
+}
+
+TEST_P(Ring, NeverLeavesTheArenaWhateverIsInItsSlots) {
+  const auto seed = test_seed();
+  for (std::uint32_t run = 0; run < 300 / kScale; ++run) {
+    std::mt19937 random(seed + run);
+    Lab lab(receivers(), room_for(8, 4_KiB));
+    for (std::uint64_t i = 0; i < 6; ++i) lab.write(pattern(i, random_below(random, 600)));
+    for (int wound = 0; wound < 20; ++wound) {
+      auto* bytes = reinterpret_cast<unsigned char*>(&lab.slot(random_below(random, 16)));
+      bytes[random_below(random, sizeof(Slot))] = static_cast<unsigned char>(random());
+    }
+    for (int i = 0; i < 20; ++i) {
+      Piece piece;
+      const auto taken = lab.reader().take(piece);
+      if (taken != RingReader::Taken::kPiece) break;
+      const auto at = static_cast<Offset>(piece.data - lab.arena().base());
+      ASSERT_NE(lab.arena().find(at, piece.length), nullptr) << "seed " << seed + run;
+      lab.reader().give_back(piece.number, piece.more);
+    }
+    (void)lab.writer().has_room(1);
+  }
+}
+
+TEST(Corruption, OfTheReleasedCountIsNotActedUpon) {
+  Lab lab(1, room_for(2));
+  lab.write("a");
+  lab.write("b");
+  lab.arena().channel(0).released = 1'000'000;
+  EXPECT_FALSE(lab.writer().has_room(1));
+  EXPECT_EQ(lab.writer().released_messages(), 0u);
+}
+
+}  // namespace
+}  // namespace mvm::queue
