@@ -123,16 +123,17 @@ HostCheck check_folder(const std::string& name, const std::string& variable,
                        const fs::path& folder) {
   auto nearest = fs::absolute(folder);
   while (!fs::exists(nearest) && nearest.has_relative_path()) nearest = nearest.parent_path();
+  const auto elsewhere = "name another folder in " + variable;
   if (::access(nearest.c_str(), W_OK | X_OK) != 0) {
     return missing(name, text(folder.string(), ": ", nearest.string(), " is not writable"),
-                   text("make it writable, or name another folder in ", variable));
+                   "make it writable, or " + elsewhere);
   }
   struct statvfs space{};
   if (::statvfs(nearest.c_str(), &space) != 0) return present(name, folder.string());
   const Bytes free{space.f_bavail * space.f_frsize};
   if (free < 64_MiB) {
     return missing(name, text(folder.string(), ": only ", to_string(free), " free"),
-                   "free some space");
+                   "free some space, or " + elsewhere);
   }
   return present(name, text(folder.string(), " (", to_string(free), " free)"));
 }

@@ -38,8 +38,9 @@ Result<std::vector<build::BuiltProgram>> build_jobs(build::Builder& builder,
 }
 
 int build_failure_status(const Error& error) {
-  return error.code == ErrorCode::kInterrupted ? run::exit_status::kInterrupted
-                                               : run::exit_status::kBuildFailed;
+  if (error.code == ErrorCode::kInterrupted) return run::exit_status::kInterrupted;
+  if (error.code == ErrorCode::kInvalidProfile) return run::exit_status::kRefused;
+  return run::exit_status::kBuildFailed;
 }
 
 }  // namespace mvm::cli

@@ -20,7 +20,7 @@ namespace mvm::cli {
 /// Settings for the builds of a profile: the installation's, with the profile's time limit.
 [[nodiscard]] build::BuildSettings build_settings(const model::Profile& profile);
 
-/// 126, or 130 when the user interrupted.
+/// 126; 130 when the user interrupted; 125 when the profile asks for what cannot be.
 [[nodiscard]] int build_failure_status(const Error& error);
 
 }  // namespace mvm::cli

@@ -16,6 +16,7 @@
 
 #include <mvm/base/file.hpp>
 #include <mvm/base/unique_fd.hpp>
+#include <mvm/build/builder.hpp>
 #include <mvm/run/known_group.hpp>
 #include <mvm/run/run_directory.hpp>
 
@@ -168,6 +169,17 @@ void find_work_folders(std::vector<Leak>& leaks) {
   }
 }
 
+void find_abandoned_builds(std::vector<Leak>& leaks) {
+  const auto settings = build::default_build_settings();
+  for (const auto& folder : build::abandoned_builds(settings.cache)) {
+    leaks.push_back({"build", folder.string(), "its build was killed",
+                     [cache = settings.cache, limit = settings.cache_limit]() -> Result<void> {
+                       build::sweep_cache(cache, limit);
+                       return {};
+                     }});
+  }
+}
+
 }  // namespace
 
 std::vector<Leak> find_leaks() {
@@ -175,6 +187,7 @@ std::vector<Leak> find_leaks() {
   find_processes(leaks);
   find_runtime_folders(leaks);
   find_work_folders(leaks);
+  find_abandoned_builds(leaks);
   return leaks;
 }
 

@@ -11,7 +11,7 @@ namespace mvm::cli {
 
 /// Something of MVM that outlived whoever was responsible for it.
 struct Leak {
-  std::string kind;                    ///< "process", "runtime folder", "work folder", "cache"
+  std::string kind;                    ///< "process", "runtime folder", "work folder", "build"
   std::string name;                    ///< pid or path
   std::string detail;                  ///< why it is taken for a leak
   std::function<Result<void>()> mend;  ///< ends or removes it; looks again before it does

@@ -42,7 +42,8 @@ TEST_F(CommandLineTest, WithoutWordsItHelpsButIsAMistake) {
 TEST_F(CommandLineTest, UnknownWordsAreRefusedWithTheNearest) {
   const auto verb = runner_.mvm({"validte"});
   EXPECT_EQ(verb.status.code, 2);
-  EXPECT_EQ(verb.errors, "mvm: unknown verb 'validte', did you mean 'validate'?\n  see 'mvm --help'\n");
+  EXPECT_EQ(verb.errors,
+            "mvm: unknown verb 'validte', did you mean 'validate'?\n  see 'mvm --help'\n");
   const auto option = runner_.mvm({"run", "--quite", "x"});
   EXPECT_EQ(option.status.code, 2);
   EXPECT_EQ(option.errors,
@@ -77,10 +78,9 @@ TEST_F(CommandLineTest, MistakesOfUsageAreNamed) {
 }
 
 TEST_F(CommandLineTest, VerbsOfLaterVersionsAreRefusedByName) {
-  for (const std::string verb :
-       {"submit", "inspect", "top", "explain", "cancel", "enqueue", "dequeue", "checkpoint",
-        "restore", "connect", "disconnect", "lab", "node", "vm", "image", "profile", "cert",
-        "policy"}) {
+  for (const std::string verb : {"submit", "inspect", "top", "explain", "cancel", "enqueue",
+                                 "dequeue", "checkpoint", "restore", "connect", "disconnect", "lab",
+                                 "node", "vm", "image", "profile", "cert", "policy"}) {
     const auto done = runner_.mvm({verb, "anything"});
     EXPECT_EQ(done.status.code, 125) << verb;
     EXPECT_TRUE(done.errors.starts_with("mvm " + verb + ": not available in this version"))
@@ -89,9 +89,11 @@ TEST_F(CommandLineTest, VerbsOfLaterVersionsAreRefusedByName) {
 }
 
 TEST_F(CommandLineTest, OptionsAreReadInEveryUsualForm) {
-  for (const auto& words : std::vector<std::vector<std::string>>{
-           {"list", "-o", "json"}, {"list", "-ojson"}, {"list", "--output=json"},
-           {"list", "--output", "json"}, {"list", "-q", "-o", "json"}}) {
+  for (const auto& words : std::vector<std::vector<std::string>>{{"list", "-o", "json"},
+                                                                 {"list", "-ojson"},
+                                                                 {"list", "--output=json"},
+                                                                 {"list", "--output", "json"},
+                                                                 {"list", "-q", "-o", "json"}}) {
     EXPECT_EQ(runner_.mvm(words).status.code, 0);
   }
 }
@@ -104,11 +106,32 @@ TEST_F(CommandLineTest, AfterTwoDashesNothingIsAnOption) {
 
 TEST_F(CommandLineTest, HostileWordsDoNoHarm) {
   const std::string long_word(100'000, 'x');
-  const std::vector<std::string> hostile = {
-      "",  "-",  "--=", "-=", "=",         "\n",        "\x1b[2J",   "%s%n", "\xff\xfe",
-      ".", "..", "/",   "~",  "$(reboot)", "`reboot`",  "../../etc", long_word,
-      "-p" + long_word, "--" + long_word, "-o=json=json", "++", "@file", "[a,b]", "{}"};
-  for (const std::string verb : {"validate", "plan", "graph", "build", "run", "logs", "completion"}) {
+  const std::vector<std::string> hostile = {"",
+                                            "-",
+                                            "--=",
+                                            "-=",
+                                            "=",
+                                            "\n",
+                                            "\x1b[2J",
+                                            "%s%n",
+                                            "\xff\xfe",
+                                            ".",
+                                            "..",
+                                            "/",
+                                            "~",
+                                            "$(reboot)",
+                                            "`reboot`",
+                                            "../../etc",
+                                            long_word,
+                                            "-p" + long_word,
+                                            "--" + long_word,
+                                            "-o=json=json",
+                                            "++",
+                                            "@file",
+                                            "[a,b]",
+                                            "{}"};
+  for (const std::string verb :
+       {"validate", "plan", "graph", "build", "run", "logs", "completion"}) {
     for (const auto& word : hostile) {
       const auto done = runner_.mvm({verb, word});
       EXPECT_EQ(done.status.signal, 0) << verb << " " << word.substr(0, 40);
@@ -126,7 +149,6 @@ TEST_F(CommandLineTest, SurvivesTenThousandOptions) {
   const auto done = runner_.mvm(words);
   EXPECT_EQ(done.status.code, 1);
 }
-
 
 }  // namespace
 }  // namespace mvm::test

@@ -11,7 +11,8 @@ using Words = std::vector<std::string>;
 TEST(SplitWords, CutsAtBlanks) {
   EXPECT_EQ(split_words("").value(), Words{});
   EXPECT_EQ(split_words("  \t ").value(), Words{});
-  EXPECT_EQ(split_words(" ssh  node{machine}\tenv ").value(), (Words{"ssh", "node{machine}", "env"}));
+  EXPECT_EQ(split_words(" ssh  node{machine}\tenv ").value(),
+            (Words{"ssh", "node{machine}", "env"}));
 }
 
 TEST(SplitWords, KeepsBlanksInsideQuotes) {

@@ -50,7 +50,9 @@ RunningProgram::~RunningProgram() {
   ::waitpid(child_.pid, nullptr, 0);
 }
 
-void RunningProgram::send_signal(int signal) const { ::kill(child_.pid, signal); }
+void RunningProgram::send_signal(int signal) const {
+  ::kill(child_.pid, signal);
+}
 
 bool RunningProgram::read_some(SteadyTime deadline) {
   pollfd streams[] = {{output_ ? output_.get() : -1, POLLIN, 0},
@@ -61,8 +63,10 @@ bool RunningProgram::read_some(SteadyTime deadline) {
     if (stream.revents == 0) return;
     char bytes[65536];
     const auto got = ::read(fd.get(), bytes, sizeof bytes);
-    if (got > 0) into.append(bytes, static_cast<std::size_t>(got));
-    else fd.reset();
+    if (got > 0)
+      into.append(bytes, static_cast<std::size_t>(got));
+    else
+      fd.reset();
   };
   take(streams[0], output_, completed_.output);
   take(streams[1], errors_, completed_.errors);
@@ -161,6 +165,8 @@ RunningProgram ProgramRunner::start_mvm(std::vector<std::string> arguments) cons
   return {value_of(spawn(request)), std::move(output), std::move(errors)};
 }
 
-fs::path ProgramRunner::mvm_program() { return fs::path(MVM_BINARY_DIR) / "bin/mvm"; }
+fs::path ProgramRunner::mvm_program() {
+  return fs::path(MVM_BINARY_DIR) / "bin/mvm";
+}
 
 }  // namespace mvm::test

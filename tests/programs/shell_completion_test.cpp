@@ -53,11 +53,12 @@ class ShellCompletionTest : public testing::Test {
 zmodload zsh/zpty
 zpty shell zsh -f -i
 zpty -w shell 'PS1=; PROMPT=; unsetopt zle_bracketed_paste 2>/dev/null; stty -echo; LISTMAX=1000'
-zpty -w shell 'PATH=)" + program.parent_path().string() + R"(:$PATH; fpath=()" +
-                        runner_.folder().string() + R"( $fpath)'
+zpty -w shell 'PATH=)" + program.parent_path().string() +
+                        R"(:$PATH; fpath=()" + runner_.folder().string() + R"( $fpath)'
 zpty -w shell 'autoload -U compinit; compinit -u -D; print LOAD""ED'
 zpty -r shell seen '*LOADED*'
-zpty -w -n shell $')" + line + R"(\t\t'
+zpty -w -n shell $')" + line +
+                        R"(\t\t'
 zpty -w -n shell $'\C-a\C-k'
 zpty -w shell $' print D""ONE'
 zpty -r shell seen '*DONE*'
@@ -73,8 +74,8 @@ zpty -d shell)";
 
 TEST_F(ShellCompletionTest, BashOffersVerbsAndOptions) {
   const auto verbs = complete_in_bash({"mvm", ""});
-  for (const std::string verb : {"init", "validate", "plan", "graph", "build", "run", "list", "logs",
-                                 "doctor", "completion", "--help", "--version"}) {
+  for (const std::string verb : {"init", "validate", "plan", "graph", "build", "run", "list",
+                                 "logs", "doctor", "completion", "--help", "--version"}) {
     EXPECT_TRUE(verbs.contains(verb)) << verb;
   }
   EXPECT_FALSE(verbs.contains("complete"));
@@ -108,8 +109,8 @@ TEST_F(ShellCompletionTest, BashOffersGroups) {
 TEST_F(ShellCompletionTest, EveryOptionIsInHelpAndManualAndParsed) {
   ASSERT_EQ(runner_.mvm({"manual", "man1"}).status.code, 0);
   std::size_t seen = 0;
-  for (const std::string verb : {"init", "validate", "plan", "graph", "build", "run", "list", "logs",
-                                 "doctor", "completion"}) {
+  for (const std::string verb : {"init", "validate", "plan", "graph", "build", "run", "list",
+                                 "logs", "doctor", "completion"}) {
     const auto help = runner_.mvm({verb, "--help"}).output;
     const auto manual = runner_.read("man1/mvm-" + verb + ".1");
     for (const auto& option : complete_in_bash({"mvm", verb, "--"})) {
@@ -136,8 +137,9 @@ TEST_F(ShellCompletionTest, ZshLoadsAndOffersVerbsOptionsAndParameters) {
 }
 
 TEST_F(ShellCompletionTest, ZshScriptMayBeSourced) {
-  const auto done = runner_.run(
-      {"zsh", "-f", "-c", "autoload -U compinit; compinit -u -D; source ./_mvm; print $_comps[mvm]"});
+  const auto done =
+      runner_.run({"zsh", "-f", "-c",
+                   "autoload -U compinit; compinit -u -D; source ./_mvm; print $_comps[mvm]"});
   EXPECT_EQ(done.output, "_mvm\n");
   EXPECT_EQ(done.errors, "");
 }

@@ -81,6 +81,7 @@ TEST_F(RunDirectoryTest, FinishRemovesAnOutputFolderThatStayedEmpty) {
 
 TEST_F(RunDirectoryTest, IsRunningUntilItIsFinished) {
   auto directory = make();
+  fs::create_directories(directory.work());
   EXPECT_TRUE(is_running(directory.path()));
   EXPECT_FALSE(clear_lost_work(directory.path()).value());
   EXPECT_TRUE(fs::exists(directory.work()));
@@ -93,6 +94,7 @@ TEST_F(RunDirectoryTest, IsNotRunningOnceItsProcessWasKilled) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     const auto directory = RunDirectory::create("hello-00000001", scratch_.path() / "runs");
+    fs::create_directories(directory->work());
     ::raise(SIGKILL);
   }
   int status = 0;

@@ -75,6 +75,7 @@ Verb build_verb() {
       .exits = {{"0", "Every program is there."},
                 {"1", "The profile is not valid."},
                 {"2", "Wrong usage."},
+                {"125", "An option of <build> cannot be."},
                 {"126", "A job does not compile, or the compiler or the cache failed."},
                 {"130", "Interrupted."}},
       .run = build_profile,

@@ -274,6 +274,15 @@ CacheFigures cache_figures(const fs::path& cache) {
   return figures;
 }
 
+std::vector<fs::path> abandoned_builds(const fs::path& cache) {
+  const auto folder = cache / layout::kVersion;
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) return {};
+  const auto structure = KeyLock::take_structure(folder / layout::kLock);
+  if (!structure) return {};
+  return abandoned_work(folder);
+}
+
 void sweep_cache(const fs::path& cache, Bytes limit) {
   const auto folder = cache / layout::kVersion;
   std::error_code error;

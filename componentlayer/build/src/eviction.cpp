@@ -115,10 +115,17 @@ bool evict(const fs::path& cache, const fs::path& result) {
   return true;
 }
 
-void sweep_work(const fs::path& cache) {
-  for (const auto& folder : folders_in(cache / layout::kWork)) {
+std::vector<fs::path> abandoned_work(const fs::path& cache) {
+  auto folders = folders_in(cache / layout::kWork);
+  std::erase_if(folders, [](const fs::path& folder) {
     const auto fd = open_folder(folder);
-    if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    return !fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0;
+  });
+  return folders;
+}
+
+void sweep_work(const fs::path& cache) {
+  for (const auto& folder : abandoned_work(cache)) {
     std::error_code ignored;
     fs::remove_all(folder, ignored);
   }

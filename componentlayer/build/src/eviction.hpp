@@ -43,6 +43,10 @@ struct StoredResult {
 /// Removes a result unless somebody uses it. Call with the structure lock held.
 bool evict(const std::filesystem::path& cache, const std::filesystem::path& result);
 
+/// Work folders that nobody has locked. Call with the structure lock held, as for each of these:
+/// then nobody can come to lock one.
+[[nodiscard]] std::vector<std::filesystem::path> abandoned_work(const std::filesystem::path& cache);
+
 /// Removes work folders that nobody has locked. Call with the structure lock held.
 void sweep_work(const std::filesystem::path& cache);
 

@@ -90,6 +90,10 @@ struct CacheFigures {
 };
 [[nodiscard]] CacheFigures cache_figures(const std::filesystem::path& cache);
 
+/// Folders that killed builds left in the cache; the next build and `sweep_cache` remove them.
+[[nodiscard]] std::vector<std::filesystem::path> abandoned_builds(
+    const std::filesystem::path& cache);
+
 /// Removes what killed builds left in the cache, and the oldest programs over the limit.
 void sweep_cache(const std::filesystem::path& cache, Bytes limit);
 

@@ -34,7 +34,7 @@ class RunDirectory {
   /// Absolute, without symbolic links.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] const std::string& group() const { return group_; }
-  [[nodiscard]] std::filesystem::path work() const { return path_ / "work"; }      ///< made
+  [[nodiscard]] std::filesystem::path work() const { return path_ / "work"; }      ///< not made
   [[nodiscard]] std::filesystem::path output() const { return path_ / "output"; }  ///< not made
 
   /// Stores a text file in it: plan.json, profile.mvm.xml.
