@@ -202,7 +202,7 @@ HostCheck check_cgroups() {
 
 HostCheck check_kvm() {
   const char* purpose = "for vm machines, in a later version";
-  if (::access("/dev/kvm", R_OK | W_OK) == 0) return present("kvm", text("usable; ", purpose));
+  if (::access("/dev/kvm", R_OK | W_OK) == 0) return present("kvm", text("the device opens, which proves little yet; ", purpose));
   const bool exists = ::access("/dev/kvm", F_OK) == 0;
   return optional(
       "kvm", text(exists ? "/dev/kvm is not yours; " : "no /dev/kvm; ", purpose),

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "link_sockets.hpp"
 
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <sys/socket.h>
+
 #include <array>
 #include <atomic>
 #include <thread>
@@ -54,11 +58,34 @@ void secure_client(zmq::socket_t& socket, const LinkKeys& keys) {
 
 }  // namespace
 
+namespace {
+
+/// ZeroMQ binds to numbers only: "tcp://node1:7000" becomes "tcp://10.0.0.1:7000".
+Result<std::string> bindable(const std::string& endpoint) {
+  constexpr std::string_view kTcp = "tcp://";
+  const auto colon = endpoint.rfind(':');
+  if (!endpoint.starts_with(kTcp) || colon < kTcp.size()) return endpoint;
+  const auto host = endpoint.substr(kTcp.size(), colon - kTcp.size());
+  const addrinfo wanted{.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+  addrinfo* found = nullptr;
+  if (const int problem = ::getaddrinfo(host.c_str(), nullptr, &wanted, &found); problem != 0) {
+    return fail(ErrorCode::kTransport, "listen at ", endpoint, ": ", ::gai_strerror(problem));
+  }
+  char numbers[INET_ADDRSTRLEN];
+  const auto* address = reinterpret_cast<const sockaddr_in*>(found->ai_addr);
+  ::inet_ntop(AF_INET, &address->sin_addr, numbers, sizeof numbers);
+  ::freeaddrinfo(found);
+  return text(kTcp, std::string_view(numbers), endpoint.substr(colon));
+}
+
+}  // namespace
+
 LinkSockets::LinkSockets(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<LinkSockets>> LinkSockets::open(const WiringPlan& plan,
                                                        std::function<void()> on_arrival) {
-  const auto& own = plan.machines[plan.machine].endpoint;
+  const auto own = bindable(plan.machines[plan.machine].endpoint);
+  if (!own) return fail(own.error());
   try {
     auto state = std::make_unique<State>();
     state->on_arrival = std::move(on_arrival);
@@ -71,7 +98,7 @@ Result<std::unique_ptr<LinkSockets>> LinkSockets::open(const WiringPlan& plan,
     // ZeroMQ asks whoever is bound here (RFC 27) before it lets a CURVE client in.
     state->doorkeeper.bind("inproc://zeromq.zap.01");
     secure_server(state->incoming, plan.keys);
-    state->incoming.bind(own);
+    state->incoming.bind(*own);
     for (std::uint32_t machine = 0; machine < plan.machines.size(); ++machine) {
       auto& socket = state->outgoing.emplace_back(state->context, zmq::socket_type::push);
       socket.set(zmq::sockopt::sndhwm, 0);
@@ -84,7 +111,7 @@ Result<std::unique_ptr<LinkSockets>> LinkSockets::open(const WiringPlan& plan,
     sockets->state_->receiver = std::thread([s = sockets->state_.get()] { s->receive(); });
     return sockets;
   } catch (const zmq::error_t& problem) {
-    return fail(ErrorCode::kTransport, "link machines at ", own, ": ", problem.what());
+    return fail(ErrorCode::kTransport, "link machines at ", *own, ": ", problem.what());
   }
 }
 
