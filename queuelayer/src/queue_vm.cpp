@@ -20,6 +20,7 @@
 #include <mvm/base/clock.hpp>
 #include <mvm/base/file.hpp>
 #include <mvm/base/log.hpp>
+#include <mvm/base/outgoing_bytes.hpp>
 #include <mvm/base/subprocess.hpp>
 #include <mvm/base/unique_fd.hpp>
 #include <mvm/queuelayer/arena.hpp>
@@ -71,8 +72,7 @@ struct QueueVm::State {
   int control_out;
   std::function<void(const std::string&)> on_work_directory;
   control::FrameReader reader;
-  std::string outgoing;         ///< frames that the starter has not taken yet
-  std::size_t sent = 0;         ///< of `outgoing`
+  OutgoingBytes outgoing;       ///< frames that the starter has not taken yet
   UniqueFd signals;
   UniqueFd link_failed;         ///< an eventfd: the link's thread has something to say
   std::mutex link_error_mutex;
@@ -89,7 +89,7 @@ struct QueueVm::State {
   std::unique_ptr<MachineLink> link;
 
   void send(const control::Message& message) {
-    if (!control_lost) outgoing += control::encode(message);
+    if (!control_lost) outgoing.append(control::encode(message));
   }
   void fail_group(const Error& error);
   void lose_control();
@@ -135,7 +135,7 @@ int QueueVm::run() {
   }
   // The last frames are worth a short wait, but a starter that is gone is not.
   for (const auto deadline = now() + std::chrono::seconds(2);
-       s.sent < s.outgoing.size() && !s.control_lost && now() < deadline;) {
+       !s.outgoing.empty() && !s.control_lost && now() < deadline;) {
     pollfd out{s.control_out, POLLOUT, 0};
     ::poll(&out, 1, 100);
     s.flush();
@@ -153,9 +153,9 @@ void QueueVm::State::poll_once() {
   descriptors.push_back({signals.get(), POLLIN, 0});
   descriptors.push_back({link_failed.get(), POLLIN, 0});
   descriptors.push_back({control_lost ? -1 : control_in, POLLIN, 0});
-  descriptors.push_back({sent < outgoing.size() && !control_lost ? control_out : -1, POLLOUT, 0});
+  descriptors.push_back({outgoing.empty() || control_lost ? -1 : control_out, POLLOUT, 0});
   constexpr std::size_t kFirstOutput = 4;
-  if (supervisor && outgoing.size() - sent < kOutgoingLimit) {
+  if (supervisor && outgoing.size() < kOutgoingLimit) {
     for (const auto& [fd, task] : supervisor->descriptors()) descriptors.push_back({fd, POLLIN, 0});
   }
   int timeout_ms = -1;
@@ -175,20 +175,7 @@ void QueueVm::State::poll_once() {
 }
 
 void QueueVm::State::flush() {
-  while (sent < outgoing.size() && !control_lost) {
-    const auto written = ::write(control_out, outgoing.data() + sent, outgoing.size() - sent);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0 && errno == EAGAIN) break;
-    if (written < 0) return lose_control();
-    sent += static_cast<std::size_t>(written);
-  }
-  if (sent == outgoing.size()) {
-    outgoing.clear();
-    sent = 0;
-  } else if (sent > kOutgoingLimit) {
-    outgoing.erase(0, sent);
-    sent = 0;
-  }
+  if (!control_lost && !outgoing.flush(control_out)) lose_control();
 }
 
 void QueueVm::State::on_control() {

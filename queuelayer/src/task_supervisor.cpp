@@ -22,6 +22,8 @@ namespace {
 constexpr int kArenaDescriptor = 3;
 /// A line longer than this is handed on in parts.
 constexpr std::size_t kLongestLine = 64 << 10;
+/// The largest pipe that an unprivileged task can make of its output (fs.pipe-max-size).
+constexpr std::size_t kPipeHolds = 1 << 20;
 
 Duration since(const timeval& user, const timeval& system) {
   return std::chrono::seconds(user.tv_sec + system.tv_sec) +
@@ -146,13 +148,16 @@ void TaskSupervisor::on_end(std::uint32_t number, int wait_status, const rusage&
   task.ended = true;
   --running_;
   for (int stream : {0, 1}) {
-    // What it wrote last is still in the pipe. Its children may hold the pipe open: do not wait.
-    while (task.streams[stream].fd) {
+    // What it wrote last is still in the pipe. A child of it may hold the pipe open and write for
+    // ever: no more is read than the pipe can have held.
+    std::size_t left = kPipeHolds;
+    while (task.streams[stream].fd && left > 0) {
       char buffer[16384];
-      const auto got = ::read(task.streams[stream].fd.get(), buffer, sizeof buffer);
+      const auto got = ::read(task.streams[stream].fd.get(), buffer, std::min(sizeof buffer, left));
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) break;
       hand_on(number, stream, {buffer, static_cast<std::size_t>(got)});
+      left -= static_cast<std::size_t>(got);
     }
     close_stream(number, stream);
   }

@@ -116,18 +116,9 @@ Result<void> GroupConversation::start_machines() {
 
 void GroupConversation::say(Member& member, const control::Message& message) {
   if (member.phase == Phase::kDone) return;
-  member.outgoing += control::encode(message);
-  flush(member);
-}
-
-void GroupConversation::flush(Member& member) {
-  while (!member.outgoing.empty()) {
-    // MSG_NOSIGNAL: a queue VM that died is told by the end of its stream, not by a signal.
-    const auto sent = ::send(member.control.get(), member.outgoing.data(), member.outgoing.size(),
-                             MSG_NOSIGNAL);
-    if (sent < 0) return;  // full for now, or gone, which the next read tells
-    member.outgoing.erase(0, static_cast<std::size_t>(sent));
-  }
+  member.outgoing.append(control::encode(message));
+  // A queue VM that is gone is told by the end of its stream.
+  (void)member.outgoing.flush(member.control.get());
 }
 
 void GroupConversation::poll_once() {
@@ -155,7 +146,9 @@ void GroupConversation::poll_once() {
   if (descriptors[0].revents != 0) on_cancel();
   for (std::uint32_t m = 0; m < members_.size(); ++m) {
     if (descriptors[m + 1].revents == 0) continue;
-    flush(members_[m]);
+    if (descriptors[m + 1].revents & POLLOUT) {
+      (void)members_[m].outgoing.flush(members_[m].control.get());
+    }
     on_control(m);
   }
 }

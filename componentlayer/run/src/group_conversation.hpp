@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <mvm/base/clock.hpp>
+#include <mvm/base/outgoing_bytes.hpp>
 #include <mvm/base/unique_fd.hpp>
 #include <mvm/oslayer/machine.hpp>
 #include <mvm/queuelayer/control_protocol.hpp>
@@ -35,14 +36,13 @@ class GroupConversation {
     std::unique_ptr<os::Machine> machine;
     UniqueFd control;
     queue::control::FrameReader reader;
-    std::string outgoing;
+    OutgoingBytes outgoing;
     Phase phase = Phase::kStarting;
     bool heard = false;
   };
 
   [[nodiscard]] Result<void> start_machines();
   void poll_once();
-  void flush(Member& member);
   void on_control(std::uint32_t machine);
   void on_message(std::uint32_t machine, queue::control::Message&& message);
   void on_cancel();
