@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <deque>
 #include <map>
 #include <set>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <mvm/base/clock.hpp>
@@ -37,28 +39,30 @@ struct Kept {
 
 /// A channel whose messages leave for one other machine.
 struct Outlet {
-  std::uint32_t channel;             ///< position in the plan
+  std::uint32_t channel;  ///< position in the plan
   std::uint64_t id;
-  std::uint32_t machine;             ///< where to
-  std::uint64_t window;              ///< messages that may be there unreleased
+  std::uint32_t machine;  ///< where to
+  std::uint64_t window;   ///< messages that may be there unreleased
   std::unique_ptr<RingReader> reader;
   std::deque<Kept> kept;
   std::uint64_t acknowledged = 0;
-  Piece piece;                       ///< the fragment that is being sent
+  Piece piece;  ///< the fragment that is being sent
   std::uint64_t piece_sent = 0;
   bool in_piece = false;
   bool end_sent = false;
-  bool gone = false;                 ///< the receivers there are gone
+  bool gone = false;  ///< the receivers there are gone
 };
 
 /// A channel whose messages arrive from another machine.
 struct Inlet {
   std::uint32_t channel;
   std::uint64_t id;
-  std::uint32_t machine;             ///< where from
+  std::uint32_t machine;  ///< where from
   std::unique_ptr<RingWriter> writer;
-  std::uint64_t left = 0;            ///< bytes to come of a message that has begun
-  std::uint64_t acknowledged = 0;    ///< messages
+  std::uint64_t left = 0;          ///< bytes to come of a message that has begun
+  std::byte* memory = nullptr;     ///< where it grows, for receivers that compete
+  std::uint64_t length = 0;        ///< of it
+  std::uint64_t acknowledged = 0;  ///< messages
   bool gone_sent = false;
 };
 
@@ -66,7 +70,7 @@ struct Inlet {
 struct Peer {
   bool heard = false;
   std::uint64_t sent = 0;
-  std::uint64_t sent_taken = 0;      ///< of `sent`, what it took in
+  std::uint64_t sent_taken = 0;  ///< of `sent`, what it took in
   std::uint64_t received = 0;
   std::uint64_t received_told = 0;
 };
@@ -103,7 +107,13 @@ struct MachineLink::State {
   [[nodiscard]] Result<bool> take_arrivals();
   [[nodiscard]] Result<void> on_arrival(const Arrival& arrival);
   [[nodiscard]] Result<void> on_data(const Arrival& arrival);
-  void on_ack(const LinkFrame& frame);
+  [[nodiscard]] Result<void> on_first_data(Inlet& inlet, const Arrival& arrival);
+  [[nodiscard]] Result<void> on_more_data(Inlet& inlet, const Arrival& arrival);
+  [[nodiscard]] Result<void> on_end(const LinkFrame& frame);
+  [[nodiscard]] Result<void> on_ack(const LinkFrame& frame);
+  [[nodiscard]] Result<void> on_gone(const LinkFrame& frame);
+  [[nodiscard]] Outlet* find_outlet(const LinkFrame& frame);
+  static void release_oldest(Outlet& outlet);
   [[nodiscard]] Result<bool> pump(Outlet& outlet);
   [[nodiscard]] bool can_take(Outlet& outlet) const;
   void send_frame_of(Outlet& outlet);
@@ -135,8 +145,8 @@ Result<std::unique_ptr<MachineLink>> MachineLink::open(const WiringPlan& plan, c
   auto state = std::make_unique<State>(plan, arena, ends);
   state->on_failure = std::move(on_failure);
   state->open_channels();
-  auto sockets = LinkSockets::open(
-      plan, [endpoint = &arena.endpoint(state->self)] { ring(*endpoint); });
+  auto sockets =
+      LinkSockets::open(plan, [endpoint = &arena.endpoint(state->self)] { ring(*endpoint); });
   if (!sockets) return fail(sockets.error());
   state->sockets = std::move(*sockets);
   if (auto greeted = state->greet(patience); !greeted) return fail(greeted.error());
@@ -237,7 +247,8 @@ bool MachineLink::State::has_work() {
 bool MachineLink::State::can_take(Outlet& outlet) const {
   const Peer& peer = peers[outlet.machine];
   if (peer.sent - peer.sent_taken >= kWindowBytes) return false;
-  const bool between_messages = !outlet.in_piece && (outlet.kept.empty() || outlet.kept.back().whole);
+  const bool between_messages =
+      !outlet.in_piece && (outlet.kept.empty() || outlet.kept.back().whole);
   return !between_messages || outlet.kept.size() < outlet.window;
 }
 
@@ -254,7 +265,8 @@ Result<bool> MachineLink::State::pump(Outlet& outlet) {
         outlet.end_sent = true;
         sockets->send(outlet.machine, frame(LinkKind::kEnd, outlet.id));
         return true;
-      case RingReader::Taken::kPiece: break;
+      case RingReader::Taken::kPiece:
+        break;
     }
     if (outlet.kept.empty() || outlet.kept.back().whole) outlet.kept.emplace_back();
     outlet.kept.back().fragments.push_back(outlet.piece.number);
@@ -317,23 +329,17 @@ Result<void> MachineLink::State::on_arrival(const Arrival& arrival) {
   Peer& peer = peers[head.machine];
   if (!peer.heard && head.kind != LinkKind::kHello) return broken(head.machine, "no hello");
   switch (head.kind) {
-    case LinkKind::kHello: peer.heard = true; break;
-    case LinkKind::kData: return on_data(arrival);
-    case LinkKind::kAck: on_ack(head); break;
-    case LinkKind::kEnd: {
-      const auto found = inlet_of.find(head.channel);
-      if (found == inlet_of.end()) return broken(head.machine, "the end of an unknown channel");
-      inlets[found->second].writer->close();
+    case LinkKind::kHello:
+      peer.heard = true;
       break;
-    }
+    case LinkKind::kData:
+      return on_data(arrival);
+    case LinkKind::kAck:
+      return on_ack(head);
+    case LinkKind::kEnd:
+      return on_end(head);
     case LinkKind::kGone:
-      for (const auto i : outlets_of[head.channel]) {
-        Outlet& outlet = outlets[i];
-        if (outlet.machine != head.machine || outlet.gone) continue;
-        outlet.gone = true;
-        ends.receiver_gone(outlet.channel);
-      }
-      break;
+      return on_gone(head);
     case LinkKind::kWindow:
       if (head.number > peer.sent) return broken(head.machine, "it took in more than was sent");
       peer.sent_taken = head.number;
@@ -349,30 +355,13 @@ Result<void> MachineLink::State::on_data(const Arrival& arrival) {
     return broken(head.machine, "data for a channel that does not come from there");
   }
   Inlet& inlet = inlets[found->second];
-  const bool more = (head.slot_kind & kMoreFollows) != 0;
-  const auto type = head.slot_kind & kTypeMask;
-  const auto length = arrival.payload.size();
   if (inlet.left == 0) {
-    if (head.number > kMaxMessage.count) return broken(head.machine, "a message over the limit");
-    if (!inlet.writer->has_room(head.number)) return broken(head.machine, "more than was agreed");
-    if (!more) {
-      if (length != head.number) return broken(head.machine, "a length that is not true");
-      if (!inlet.writer->write(arrival.payload.data(), length, type)) {
-        return fail(ErrorCode::kArena, "no room for a message that arrived");
-      }
-    } else if (!inlet.writer->begin(head.number, type)) {
-      return fail(ErrorCode::kArena, "no room for a message that arrived");
-    } else {
-      inlet.left = head.number;
-    }
+    if (auto begun = on_first_data(inlet, arrival); !begun) return begun;
   }
   if (inlet.left > 0) {
-    if (length > inlet.left || more != (length < inlet.left)) {
-      return broken(head.machine, "fragments that do not add up");
-    }
-    inlet.writer->append(arrival.payload.data(), length);
-    inlet.left -= length;
+    if (auto appended = on_more_data(inlet, arrival); !appended) return appended;
   }
+  const auto length = arrival.payload.size();
   Peer& peer = peers[head.machine];
   peer.received += length;
   if (peer.received - peer.received_told >= kWindowStep) {
@@ -382,20 +371,112 @@ Result<void> MachineLink::State::on_data(const Arrival& arrival) {
   return {};
 }
 
-void MachineLink::State::on_ack(const LinkFrame& head) {
-  for (const auto i : outlets_of[head.channel]) {
-    Outlet& outlet = outlets[i];
-    if (outlet.machine != head.machine) continue;
-    while (outlet.acknowledged < head.number && !outlet.kept.empty() &&
-           outlet.kept.front().whole) {
-      const auto& fragments = outlet.kept.front().fragments;
-      for (const auto number : fragments) {
-        outlet.reader->give_back(number, number != fragments.back());
-      }
-      outlet.kept.pop_front();
-      ++outlet.acknowledged;
+/// Writes a message that came in one frame, or begins one: then `left` says how much is to come.
+Result<void> MachineLink::State::on_first_data(Inlet& inlet, const Arrival& arrival) {
+  const LinkFrame& head = arrival.frame;
+  const auto type = head.slot_kind & kTypeMask;
+  const auto no_room = [] { return fail(ErrorCode::kArena, "no room for a message that arrived"); };
+  if (head.number > kMaxMessage.count) return broken(head.machine, "a message over the limit");
+  if (!inlet.writer->has_room(head.number)) return broken(head.machine, "more than was agreed");
+  if ((head.slot_kind & kMoreFollows) == 0) {
+    const auto& payload = arrival.payload;
+    if (payload.size() != head.number) return broken(head.machine, "a length that is not true");
+    if (!inlet.writer->write(payload.data(), payload.size(), type)) return no_room();
+    return {};
+  }
+  if (head.number == 0) return broken(head.machine, "fragments that do not add up");
+  // Where receivers compete a message is one fragment, so it must be whole before it is published.
+  if (inlet.writer->channel().many_receivers != 0) {
+    inlet.memory = inlet.writer->reserve(head.number);
+    if (inlet.memory == nullptr) return no_room();
+  } else if (!inlet.writer->begin(head.number, type)) {
+    return no_room();
+  }
+  inlet.left = inlet.length = head.number;
+  return {};
+}
+
+Result<void> MachineLink::State::on_more_data(Inlet& inlet, const Arrival& arrival) {
+  const LinkFrame& head = arrival.frame;
+  const auto& payload = arrival.payload;
+  const bool more = (head.slot_kind & kMoreFollows) != 0;
+  if (payload.size() > inlet.left || more != (payload.size() < inlet.left)) {
+    return broken(head.machine, "fragments that do not add up");
+  }
+  if (inlet.memory == nullptr) {
+    inlet.writer->append(payload.data(), payload.size());
+  } else {
+    std::memcpy(inlet.memory + (inlet.length - inlet.left), payload.data(), payload.size());
+    if (!more) {
+      inlet.writer->send_reserved(std::exchange(inlet.memory, nullptr), inlet.length,
+                                  head.slot_kind & kTypeMask);
     }
   }
+  inlet.left -= payload.size();
+  return {};
+}
+
+Result<void> MachineLink::State::on_end(const LinkFrame& head) {
+  const auto found = inlet_of.find(head.channel);
+  if (found == inlet_of.end() || inlets[found->second].machine != head.machine) {
+    return broken(head.machine, "the end of an unknown channel");
+  }
+  Inlet& inlet = inlets[found->second];
+  if (inlet.memory != nullptr) {
+    inlet.writer->cancel(std::exchange(inlet.memory, nullptr), inlet.length);
+  }
+  inlet.writer->close();
+  return {};
+}
+
+/// The outlet that a peer speaks of; null when it is none to there.
+Outlet* MachineLink::State::find_outlet(const LinkFrame& head) {
+  const auto found = outlets_of.find(head.channel);
+  if (found == outlets_of.end()) return nullptr;
+  for (const auto i : found->second) {
+    if (outlets[i].machine == head.machine) return &outlets[i];
+  }
+  return nullptr;
+}
+
+/// Gives the oldest message that is kept back to its sender.
+void MachineLink::State::release_oldest(Outlet& outlet) {
+  const auto& fragments = outlet.kept.front().fragments;
+  for (const auto number : fragments) {
+    outlet.reader->give_back(number, number != fragments.back());
+  }
+  outlet.kept.pop_front();
+}
+
+Result<void> MachineLink::State::on_ack(const LinkFrame& head) {
+  Outlet* outlet = find_outlet(head);
+  if (outlet == nullptr) {
+    return broken(head.machine, "news of a channel that does not lead there");
+  }
+  if (outlet->gone) return {};
+  while (outlet->acknowledged < head.number) {
+    if (outlet->kept.empty() || !outlet->kept.front().whole) {
+      return broken(head.machine, "it released more than was sent");
+    }
+    release_oldest(*outlet);
+    ++outlet->acknowledged;
+  }
+  return {};
+}
+
+Result<void> MachineLink::State::on_gone(const LinkFrame& head) {
+  Outlet* outlet = find_outlet(head);
+  if (outlet == nullptr) {
+    return broken(head.machine, "news of a channel that does not lead there");
+  }
+  if (std::exchange(outlet->gone, true)) return {};
+  ends.receiver_gone(outlet->channel);
+  // What lies there unread is lost with its receivers. Where others go on receiving it must not
+  // stand in the sender's way.
+  if (outlet->reader->many_receivers()) {
+    while (!outlet->kept.empty()) release_oldest(*outlet);
+  }
+  return {};
 }
 
 }  // namespace mvm::queue

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <filesystem>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <mvm/queuelayer/channel_ends.hpp>
+#include <mvm/queuelayer/machine_link.hpp>
+
+#include "edge_plan.hpp"
+#include "queue_ends.hpp"
+
+/// Several machines of a group in one process: an arena and a link each, and no tasks but the ends
+/// of channels that a test asks for.
+namespace mvm::queue {
+
+/// A folder of one's own for sockets, removed at the end.
+class SocketFolder {
+ public:
+  SocketFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "mvm-link-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~SocketFolder() { std::filesystem::remove_all(path_); }
+  SocketFolder(const SocketFolder&) = delete;
+  SocketFolder& operator=(const SocketFolder&) = delete;
+  std::string endpoint(std::size_t machine) const {
+    return "ipc://" + path_.string() + "/" + std::to_string(machine);
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// A port that was free a moment ago.
+inline std::string free_tcp_endpoint() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  EXPECT_EQ(::bind(fd, generic, length), 0);
+  EXPECT_EQ(::getsockname(fd, generic, &length), 0);
+  ::close(fd);
+  return "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+}
+
+inline LinkKeys fresh_keys() {
+  char server_public[41];
+  char server_secret[41];
+  char client_public[41];
+  char client_secret[41];
+  EXPECT_EQ(::zmq_curve_keypair(server_public, server_secret), 0);
+  EXPECT_EQ(::zmq_curve_keypair(client_public, client_secret), 0);
+  return {server_public, server_secret, client_public, client_secret};
+}
+
+/// One machine; its link is opened by `open`.
+class LinkedMachine {
+ public:
+  explicit LinkedMachine(WiringPlan plan) : plan_(std::move(plan)), arena_(*Arena::create(plan_)) {
+    EXPECT_TRUE(check(plan_)) << check(plan_).error().message;
+    for (std::uint32_t e = 0; e < arena_.endpoint_count(); ++e) {
+      heaps_.push_back(
+          std::make_unique<SenderHeap>(arena_.endpoint(e).heap, arena_.endpoint(e).heap_size));
+    }
+  }
+  Result<void> open(std::chrono::milliseconds patience = kPatience) {
+    auto link = MachineLink::open(plan_, arena_, ends_, patience,
+                                  [this](const Error& error) { failure_.set_value(error); });
+    if (!link) return fail(link.error());
+    link_ = std::move(*link);
+    return {};
+  }
+  void close() { link_.reset(); }
+  /// Why the link gave up.
+  Error failure() {
+    auto told = failure_.get_future();
+    if (told.wait_for(kPatience) != std::future_status::ready) return {};
+    return told.get();
+  }
+
+  BlockingSender sender(std::uint32_t edge) {
+    const auto channel = channel_of(edge);
+    return {arena_, channel, *heaps_[arena_.channel(channel).sender]};
+  }
+  BlockingReceiver receiver(std::uint32_t edge, std::uint32_t task) {
+    return {arena_, channel_of(edge), endpoint_number(plan_, task, plan_.machine)};
+  }
+  void task_ended(std::uint32_t task, bool died) {
+    ends_.task_ended(endpoint_number(plan_, task, plan_.machine), died);
+  }
+  const Arena& arena() const { return arena_; }
+  const WiringPlan& plan() const { return plan_; }
+  control::ChannelCount figures(std::uint32_t edge) { return ends_.figures()[channel_of(edge)]; }
+
+ private:
+  std::uint32_t channel_of(std::uint32_t edge) const {
+    for (std::uint32_t i = 0; i < plan_.channels.size(); ++i) {
+      if (plan_.channels[i].id == edge) return i;
+    }
+    throw std::runtime_error("this machine has no end of edge " + std::to_string(edge));
+  }
+
+  WiringPlan plan_;
+  Arena arena_;
+  ChannelEnds ends_{plan_, arena_};
+  std::vector<std::unique_ptr<SenderHeap>> heaps_;
+  std::promise<Error> failure_;
+  std::unique_ptr<MachineLink> link_;
+};
+
+enum class Wire { kIpc, kTcpWithKeys };
+
+/// All machines of a group, linked.
+class LinkedGroup {
+ public:
+  LinkedGroup(Wire wire, const std::vector<std::uint32_t>& machine_of,
+              const std::vector<Edge>& edges) {
+    const std::size_t count = *std::max_element(machine_of.begin(), machine_of.end()) + 1;
+    std::vector<std::string> endpoints;
+    for (std::size_t m = 0; m < count; ++m) {
+      endpoints.push_back(wire == Wire::kIpc ? folder_.endpoint(m) : free_tcp_endpoint());
+    }
+    const auto keys = wire == Wire::kIpc ? LinkKeys{} : fresh_keys();
+    for (std::uint32_t m = 0; m < count; ++m) {
+      machines_.push_back(
+          std::make_unique<LinkedMachine>(plan_of_machine(m, machine_of, endpoints, edges, keys)));
+    }
+    std::vector<std::thread> openers;
+    for (auto& machine : machines_) {
+      openers.emplace_back([&machine] {
+        const auto opened = machine->open();
+        EXPECT_TRUE(opened) << opened.error().message;
+      });
+    }
+    for (auto& opener : openers) opener.join();
+  }
+  LinkedMachine& operator[](std::size_t machine) { return *machines_[machine]; }
+
+ private:
+  SocketFolder folder_;
+  std::vector<std::unique_ptr<LinkedMachine>> machines_;
+};
+
+}  // namespace mvm::queue
