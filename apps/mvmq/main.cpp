@@ -18,10 +18,12 @@
 #include <mvm/base/file.hpp>
 #include <mvm/base/log.hpp>
 #include <mvm/base/subprocess.hpp>
+#include <mvm/queuelayer/belongings.hpp>
 #include <mvm/queuelayer/queue_vm.hpp>
-#include <mvm/queuelayer/task_files.hpp>
 
 namespace {
+
+using mvm::queue::Belongings;
 
 constexpr const char* kHelp =
     "Usage: mvmq\n"
@@ -35,8 +37,8 @@ constexpr const char* kHelp =
 
 /// The outer process: outlives the queue VM whatever ends it, and then ends whatever it left. Tasks
 /// die with the queue VM by themselves; this is for what tasks have started.
-/// `work_directory` is a pipe on which the queue VM told where its tasks work.
-int guard(pid_t queue_vm, int work_directory) {
+/// `belongings` is a pipe on which the queue VM told what is to be removed.
+int guard(pid_t queue_vm, int belongings) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   // The signals of a terminal or an rsh agent are the queue VM's to answer.
   for (const int signal : {SIGINT, SIGHUP, SIGTERM}) ::signal(signal, SIG_IGN);
@@ -48,11 +50,9 @@ int guard(pid_t queue_vm, int work_directory) {
     if (ended == queue_vm || (ended < 0 && errno != EINTR)) break;
   }
   mvm::kill_descendants();
-  char path[PATH_MAX];
-  const auto length = ::read(work_directory, path, sizeof path);
-  if (length > 0) {
-    mvm::queue::remove_work_directory(std::string(path, static_cast<std::size_t>(length)));
-  }
+  char words[PIPE_BUF];
+  const auto length = ::read(belongings, words, sizeof words);
+  if (length > 0) Belongings::from_text({words, static_cast<std::size_t>(length)}).remove();
   return mvm::decode_wait_status(status).shell_status();
 }
 
@@ -69,8 +69,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "mvmq: unknown argument '%s', see mvmq --help\n", argv[1]);
     return 2;
   }
-  int work_directory[2];
-  if (::pipe2(work_directory, O_CLOEXEC | O_NONBLOCK) != 0) {
+  int belongings[2];
+  if (::pipe2(belongings, O_CLOEXEC | O_NONBLOCK) != 0) {
     std::perror("mvmq: pipe");
     return 1;
   }
@@ -80,12 +80,13 @@ int main(int argc, char** argv) {
     std::perror("mvmq: fork");
     return 1;
   }
-  if (queue_vm > 0) return guard(queue_vm, work_directory[0]);
+  if (queue_vm > 0) return guard(queue_vm, belongings[0]);
   // Should the guardian be killed, the queue VM ends its group as on any request to end.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != guardian) return 1;
-  const auto tell = [&](const std::string& path) {
-    if (path.size() > PATH_MAX || !mvm::write_all(work_directory[1], path)) {
+  const auto tell = [&](const Belongings& mine) {
+    const auto words = mine.to_text();
+    if (words.size() > PIPE_BUF || !mvm::write_all(belongings[1], words)) {
       mvm::log_warning("the working directories stay behind should this process be killed");
     }
   };

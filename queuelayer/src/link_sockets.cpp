@@ -2,14 +2,21 @@
 #include "link_sockets.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <atomic>
+#include <filesystem>
 #include <thread>
 #include <vector>
 #include <zmq.hpp>
+
+#include <mvm/base/file.hpp>
+#include <mvm/base/unique_fd.hpp>
+#include <mvm/queuelayer/belongings.hpp>
 
 namespace mvm::queue {
 namespace {
@@ -24,7 +31,9 @@ constexpr int kPollMs = 50;
 struct LinkSockets::State {
   zmq::context_t context{1};
   zmq::socket_t doorkeeper{context, zmq::socket_type::rep};  ///< ZAP: asked about each newcomer
-  std::string admitted_key;                                  ///< the group's client key, Z85
+  std::string admitted_key;  ///< the group's client key, Z85
+  Belongings name;           ///< of a unix socket
+  UniqueFd folder_lock;      ///< tells that its folder is in use
   zmq::socket_t incoming{context, zmq::socket_type::pull};
   std::vector<zmq::socket_t> outgoing;  ///< by machine; this machine's own stays unconnected
   std::function<void()> on_arrival;
@@ -34,6 +43,7 @@ struct LinkSockets::State {
   std::atomic<bool> ending{false};
   std::thread receiver;
 
+  [[nodiscard]] Result<void> make_folder(const std::string& endpoint);
   void receive();
   void receive_frame();
   void judge_newcomer();
@@ -82,12 +92,27 @@ Result<std::string> bindable(const std::string& endpoint) {
 
 LinkSockets::LinkSockets(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
+/// A unix socket lies in a folder that only this user may enter.
+Result<void> LinkSockets::State::make_folder(const std::string& endpoint) {
+  name.link_socket = socket_path(endpoint);
+  if (name.link_socket.empty()) return {};
+  const auto folder = std::filesystem::path(name.link_socket).parent_path();
+  if (auto made = mvm::make_folder(folder.parent_path(), true); !made) return made;
+  if (auto made = mvm::make_folder(folder, true); !made) return made;
+  folder_lock.reset(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ::flock(folder_lock.get(), LOCK_SH | LOCK_NB);
+  return {};
+}
+
+void LinkSockets::forget_name() { state_->name.remove(); }
+
 Result<std::unique_ptr<LinkSockets>> LinkSockets::open(const WiringPlan& plan,
                                                        std::function<void()> on_arrival) {
   const auto own = bindable(plan.machines[plan.machine].endpoint);
   if (!own) return fail(own.error());
   try {
     auto state = std::make_unique<State>();
+    if (auto made = state->make_folder(*own); !made) return fail(made.error());
     state->on_arrival = std::move(on_arrival);
     // What is in flight is bounded by the queues and by windows, so ZeroMQ needs no limit of its
     // own; and when the link closes, nobody waits for what is still under way.

@@ -39,6 +39,9 @@ class LinkSockets {
   /// until the machine has acknowledged it, or the sockets are closed. One thread.
   void send(std::uint32_t machine, const LinkFrame& frame, std::string_view payload = {});
 
+  /// Removes the name of a unix socket: whoever is connected stays so, nobody else comes.
+  void forget_name();
+
   /// What came in since the last call. Any thread.
   [[nodiscard]] std::deque<Arrival> take();
   [[nodiscard]] bool has_arrivals() const;

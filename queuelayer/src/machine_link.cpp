@@ -97,13 +97,14 @@ struct MachineLink::State {
   std::unordered_map<std::uint64_t, std::size_t> inlet_of;
   std::vector<Peer> peers;
   std::unique_ptr<LinkSockets> sockets;
-  std::function<void(Error)> on_failure;
+  Listener listener;
   std::atomic<bool> ending{false};
   std::thread thread;
 
   void open_channels();
   [[nodiscard]] Result<void> greet(std::chrono::milliseconds patience);
-  void work();
+  void work(std::chrono::milliseconds patience);
+  [[nodiscard]] Result<void> relay();
   [[nodiscard]] Result<bool> take_arrivals();
   [[nodiscard]] Result<void> on_arrival(const Arrival& arrival);
   [[nodiscard]] Result<void> on_data(const Arrival& arrival);
@@ -141,16 +142,15 @@ MachineLink::MachineLink(std::unique_ptr<State> state) : state_(std::move(state)
 Result<std::unique_ptr<MachineLink>> MachineLink::open(const WiringPlan& plan, const Arena& arena,
                                                        ChannelEnds& ends,
                                                        std::chrono::milliseconds patience,
-                                                       std::function<void(Error)> on_failure) {
+                                                       Listener listener) {
   auto state = std::make_unique<State>(plan, arena, ends);
-  state->on_failure = std::move(on_failure);
+  state->listener = std::move(listener);
   state->open_channels();
   auto sockets =
       LinkSockets::open(plan, [endpoint = &arena.endpoint(state->self)] { ring(*endpoint); });
   if (!sockets) return fail(sockets.error());
   state->sockets = std::move(*sockets);
-  if (auto greeted = state->greet(patience); !greeted) return fail(greeted.error());
-  state->thread = std::thread([s = state.get()] { s->work(); });
+  state->thread = std::thread([s = state.get(), patience] { s->work(patience); });
   return std::unique_ptr<MachineLink>(new MachineLink(std::move(state)));
 }
 
@@ -204,8 +204,8 @@ Result<void> MachineLink::State::greet(std::chrono::milliseconds patience) {
   const auto deadline =
       group_now_ns(clock) + std::chrono::duration_cast<std::chrono::nanoseconds>(patience).count();
   Waiter waiter(arena.endpoint(self), clock);
-  while (!all_heard()) {
-    if (!waiter.wait([&] { return sockets->has_arrivals(); }, deadline)) {
+  while (!ending && !all_heard()) {
+    if (!waiter.wait([&] { return ending || sockets->has_arrivals(); }, deadline)) {
       return fail(ErrorCode::kTimedOut, "not every machine of the group answered within ",
                   mvm::to_string(Duration(patience)), "; can they reach each other's addresses?");
     }
@@ -214,21 +214,31 @@ Result<void> MachineLink::State::greet(std::chrono::milliseconds patience) {
   return {};
 }
 
-void MachineLink::State::work() {
+void MachineLink::State::work(std::chrono::milliseconds patience) {
+  auto done = greet(patience);
+  if (done && !ending) {
+    // Everybody has found this machine's socket: its name has served its purpose.
+    sockets->forget_name();
+    listener.connected();
+    done = relay();
+  }
+  if (!done) listener.failed(done.error());
+}
+
+Result<void> MachineLink::State::relay() {
   Waiter waiter(arena.endpoint(self), arena.header().clock);
   while (!ending) {
-    bool moved = false;
-    auto taken = take_arrivals();
-    if (!taken) return on_failure(taken.error());
-    moved = *taken;
+    auto moved = take_arrivals();
+    if (!moved) return fail(moved.error());
     for (auto& outlet : outlets) {
       auto pumped = pump(outlet);
-      if (!pumped) return on_failure(pumped.error());
-      moved |= *pumped;
+      if (!pumped) return fail(pumped.error());
+      *moved |= *pumped;
     }
-    for (auto& inlet : inlets) moved |= acknowledge(inlet);
-    if (!moved) waiter.wait([this] { return ending || has_work(); }, kNoDeadline);
+    for (auto& inlet : inlets) *moved |= acknowledge(inlet);
+    if (!*moved) waiter.wait([this] { return ending || has_work(); }, kNoDeadline);
   }
+  return {};
 }
 
 bool MachineLink::State::has_work() {

@@ -27,7 +27,6 @@
 #include <mvm/queuelayer/channel_ends.hpp>
 #include <mvm/queuelayer/control_protocol.hpp>
 #include <mvm/queuelayer/machine_link.hpp>
-#include <mvm/queuelayer/task_files.hpp>
 #include <mvm/queuelayer/task_supervisor.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
@@ -40,7 +39,9 @@ constexpr std::size_t kOutgoingLimit = 4 << 20;
 /// All other machines' queue VMs must have been heard within this time.
 constexpr std::chrono::seconds kLinkPatience{30};
 
-void set_nonblocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
+void set_nonblocking(int fd) {
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
 
 /// SIGCHLD and the requests to end, as a descriptor.
 UniqueFd open_signals() {
@@ -53,30 +54,42 @@ UniqueFd open_signals() {
   return UniqueFd(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
-/// Two descriptors a task are held: take what the system gives.
-void raise_descriptor_limit() {
+/// Each task's output is read from two pipes.
+constexpr rlim_t kDescriptorsPerTask = 2;
+/// For the control connection, the arena, signals, the link's sockets, and a task being started.
+constexpr rlim_t kOwnDescriptors = 64;
+
+/// Takes what the system gives, and says early when that is not enough.
+Result<void> raise_descriptor_limit(std::size_t tasks) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  const auto needed = tasks * kDescriptorsPerTask + kOwnDescriptors;
+  if (needed <= limit.rlim_max) return {};
+  return fail(ErrorCode::kLimit, tasks, " tasks on one machine need ", needed,
+              " open files, and this host allows ", limit.rlim_max,
+              " per process; raise that limit (ulimit -Hn, or nofile in /etc/security/limits.conf)",
+              ", or spread the tasks by <machines count=\"…\">");
 }
 
 }  // namespace
 
 struct QueueVm::State {
-  enum class Phase { kWaiting, kReady, kRunning, kEnded, kDone };
+  enum class Phase { kWaiting, kStarting, kReady, kRunning, kEnded, kDone };
 
   State(int in, int out) : control_in(in), control_out(out) {}
 
   int control_in;
   int control_out;
-  std::function<void(const std::string&)> on_work_directory;
+  std::function<void(const Belongings&)> on_belongings;
   control::FrameReader reader;
-  OutgoingBytes outgoing;       ///< frames that the starter has not taken yet
+  OutgoingBytes outgoing;  ///< frames that the starter has not taken yet
   UniqueFd signals;
-  UniqueFd link_failed;         ///< an eventfd: the link's thread has something to say
-  std::mutex link_error_mutex;
+  UniqueFd link_spoke;  ///< an eventfd: the link's thread has something to say
+  std::mutex link_mutex;
   std::optional<Error> link_error;
+  bool link_connected = false;
 
   Phase phase = Phase::kWaiting;
   bool success = false;
@@ -94,14 +107,21 @@ struct QueueVm::State {
   void fail_group(const Error& error);
   void lose_control();
   void end_without_control();
+  void skip_to_running();
   void flush();
 
   void on_control();
   void on_message(control::Message&& message);
   void on_signal();
-  void on_link_failure();
+  void on_link();
   void start(WiringPlan&& received);
   [[nodiscard]] Result<void> set_up();
+  [[nodiscard]] Result<void> open_link();
+  void ready_when_linked();
+  [[nodiscard]] bool is_link_connected() {
+    const std::scoped_lock lock(link_mutex);
+    return link_connected;
+  }
   void on_task_end(std::uint32_t task, const control::TaskEnded& ended);
   void end_when_all_ended();
   void finish();
@@ -109,18 +129,17 @@ struct QueueVm::State {
 };
 
 QueueVm::QueueVm(int control_in, int control_out,
-                 std::function<void(const std::string&)> on_work_directory)
+                 std::function<void(const Belongings&)> on_belongings)
     : state_(std::make_unique<State>(control_in, control_out)) {
-  state_->on_work_directory = std::move(on_work_directory);
+  state_->on_belongings = std::move(on_belongings);
 }
 QueueVm::~QueueVm() = default;
 
 int QueueVm::run() {
   State& s = *state_;
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  raise_descriptor_limit();
   s.signals = open_signals();
-  s.link_failed.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  s.link_spoke.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   set_nonblocking(s.control_in);
   set_nonblocking(s.control_out);
   s.send(control::Hello{::getpid()});
@@ -131,8 +150,8 @@ int QueueVm::run() {
     s.supervisor->stop(control::StopReason::kKill);
     kill_descendants();
     s.supervisor->collect();
-    remove_work_directory(s.plan.work_directory);
   }
+  if (!s.plan.machines.empty()) Belongings::of(s.plan).remove();
   // The last frames are worth a short wait, but a starter that is gone is not.
   for (const auto deadline = now() + std::chrono::seconds(2);
        !s.outgoing.empty() && !s.control_lost && now() < deadline;) {
@@ -151,7 +170,7 @@ void QueueVm::State::poll_once() {
 
   std::vector<pollfd> descriptors;
   descriptors.push_back({signals.get(), POLLIN, 0});
-  descriptors.push_back({link_failed.get(), POLLIN, 0});
+  descriptors.push_back({link_spoke.get(), POLLIN, 0});
   descriptors.push_back({control_lost ? -1 : control_in, POLLIN, 0});
   descriptors.push_back({outgoing.empty() || control_lost ? -1 : control_out, POLLOUT, 0});
   constexpr std::size_t kFirstOutput = 4;
@@ -169,7 +188,7 @@ void QueueVm::State::poll_once() {
     if (descriptors[i].revents != 0) supervisor->read_output(descriptors[i].fd);
   }
   if (descriptors[0].revents != 0) on_signal();
-  if (descriptors[1].revents != 0) on_link_failure();
+  if (descriptors[1].revents != 0) on_link();
   if (descriptors[2].revents != 0) on_control();
   flush();
 }
@@ -203,8 +222,7 @@ void QueueVm::State::on_message(control::Message&& message) {
   } else if (auto* stop = std::get_if<control::Stop>(&message)) {
     if (supervisor) {
       supervisor->stop(stop->reason);
-      set_gate(arena->header(), phase == Phase::kReady ? Gate::kNever : Gate::kOpen);
-      if (phase == Phase::kReady) phase = Phase::kRunning;
+      skip_to_running();
       end_when_all_ended();
     } else {
       phase = Phase::kDone;
@@ -218,25 +236,26 @@ void QueueVm::State::on_message(control::Message&& message) {
 
 void QueueVm::State::start(WiringPlan&& received) {
   plan = std::move(received);
-  if (on_work_directory) on_work_directory(plan.work_directory);
+  if (on_belongings) on_belongings(Belongings::of(plan));
+  phase = Phase::kStarting;
   if (auto made = set_up(); !made) return fail_group(made.error());
+  ready_when_linked();
+}
+
+void QueueVm::State::ready_when_linked() {
+  if (phase != Phase::kStarting || (link && !is_link_connected())) return;
   phase = Phase::kReady;
   send(control::Ready{arena->size()});
 }
 
 Result<void> QueueVm::State::set_up() {
+  if (auto enough = raise_descriptor_limit(plan.tasks.size()); !enough) return enough;
   auto made = Arena::create(plan);
   if (!made) return fail(made.error());
   arena = std::move(*made);
   ends = std::make_unique<ChannelEnds>(plan, *arena);
   if (needs_link(plan)) {
-    auto opened = MachineLink::open(plan, *arena, *ends, kLinkPatience, [this](Error error) {
-      const std::scoped_lock lock(link_error_mutex);
-      link_error = std::move(error);
-      ::eventfd_write(link_failed.get(), 1);
-    });
-    if (!opened) return fail(opened.error());
-    link = std::move(*opened);
+    if (auto opened = open_link(); !opened) return opened;
   }
   const auto is_follower = [this](std::uint32_t task) {
     return arena->endpoint(task).follower.load(std::memory_order_acquire) != 0;
@@ -248,13 +267,32 @@ Result<void> QueueVm::State::set_up() {
   listener.ended = [this](std::uint32_t task, const control::TaskEnded& ended) {
     on_task_end(task, ended);
   };
-  supervisor = std::make_unique<TaskSupervisor>(plan, arena->descriptor(), is_follower,
-                                                std::move(listener));
+  supervisor =
+      std::make_unique<TaskSupervisor>(plan, arena->descriptor(), is_follower, std::move(listener));
   for (std::uint32_t task = 0; task < plan.tasks.size(); ++task) {
     const auto pid = supervisor->start(task);
     if (!pid) return fail(pid.error());
     send(control::TaskStarted{plan.tasks[task].id, *pid});
   }
+  return {};
+}
+
+/// The link connects while the tasks are being started.
+Result<void> QueueVm::State::open_link() {
+  MachineLink::Listener listener;
+  listener.connected = [this] {
+    const std::scoped_lock lock(link_mutex);
+    link_connected = true;
+    ::eventfd_write(link_spoke.get(), 1);
+  };
+  listener.failed = [this](Error error) {
+    const std::scoped_lock lock(link_mutex);
+    link_error = std::move(error);
+    ::eventfd_write(link_spoke.get(), 1);
+  };
+  auto opened = MachineLink::open(plan, *arena, *ends, kLinkPatience, std::move(listener));
+  if (!opened) return fail(opened.error());
+  link = std::move(*opened);
   return {};
 }
 
@@ -269,7 +307,7 @@ void QueueVm::State::on_task_end(std::uint32_t task, const control::TaskEnded& e
   if (failed && plan.end_on_failure) {
     supervisor->stop(control::StopReason::kFailure);
     // Tasks that have not passed the gate yet would wait for ever.
-    if (phase == Phase::kReady) set_gate(arena->header(), Gate::kNever);
+    if (phase < Phase::kRunning) set_gate(arena->header(), Gate::kNever);
   }
 }
 
@@ -321,21 +359,28 @@ void QueueVm::State::end_without_control() {
     phase = Phase::kDone;
     return;
   }
-  set_gate(arena->header(), phase == Phase::kReady ? Gate::kNever : Gate::kOpen);
-  if (phase == Phase::kReady) phase = Phase::kRunning;
+  skip_to_running();
   supervisor->stop(control::StopReason::kCancelled);
   end_when_all_ended();
 }
 
-void QueueVm::State::on_link_failure() {
+/// A group that ends before its release: its tasks never pass the gate.
+void QueueVm::State::skip_to_running() {
+  if (phase >= Phase::kRunning) return;
+  set_gate(arena->header(), Gate::kNever);
+  phase = Phase::kRunning;
+}
+
+void QueueVm::State::on_link() {
   eventfd_t count = 0;
-  ::eventfd_read(link_failed.get(), &count);
+  ::eventfd_read(link_spoke.get(), &count);
   std::optional<Error> error;
   {
-    const std::scoped_lock lock(link_error_mutex);
+    const std::scoped_lock lock(link_mutex);
     error.swap(link_error);
   }
-  if (error) fail_group(*error);
+  if (error) return fail_group(*error);
+  ready_when_linked();
 }
 
 void QueueVm::State::fail_group(const Error& error) {

@@ -87,12 +87,4 @@ void remove_directory(const TaskSpec& task) {
   if (error) log_warning("remove ", task.directory, ": ", error.message());
 }
 
-void remove_work_directory(const std::string& work_directory) {
-  if (work_directory.empty()) return;
-  std::error_code error;
-  fs::remove_all(work_directory, error);
-  // Other machines of this host may still have theirs in it.
-  fs::remove(fs::path(work_directory).parent_path(), error);
-}
-
 }  // namespace mvm::queue

@@ -20,8 +20,6 @@ namespace {
 
 /// The number of the arena's descriptor in every task.
 constexpr int kArenaDescriptor = 3;
-/// A line longer than this is handed on in parts.
-constexpr std::size_t kLongestLine = 64 << 10;
 /// The largest pipe that an unprivileged task can make of its output (fs.pipe-max-size).
 constexpr std::size_t kPipeHolds = 1 << 20;
 
@@ -108,7 +106,11 @@ void TaskSupervisor::stop(control::StopReason reason) {
 }
 
 void TaskSupervisor::signal_all(int signal) {
-  for (const auto& [pid, task] : task_of_pid_) ::kill(-pid, signal);
+  for (const auto& [pid, task] : task_of_pid_) {
+    // Its whole process group; and the task itself, should it have moved to another one.
+    const bool group_told = ::kill(-pid, signal) == 0;
+    if (!group_told || signal == SIGKILL) ::kill(pid, signal);
+  }
 }
 
 std::optional<SteadyTime> TaskSupervisor::tick() {
@@ -195,29 +197,30 @@ bool TaskSupervisor::read_output(int descriptor) {
   return false;
 }
 
-/// Passes whole lines, and keeps the beginning of the next one.
+/// Passes whole lines in pieces that fit a frame, and keeps the beginning of the next line. A line
+/// that does not fit goes in parts.
 void TaskSupervisor::hand_on(std::uint32_t number, int stream, std::string_view bytes) {
   auto& partial = tasks_[number].streams[stream].partial;
   const auto kind = static_cast<control::OutputStream>(stream);
-  const auto end_of_lines = bytes.rfind('\n') + 1;  // 0 when there is none
-  if (end_of_lines > 0) {
-    partial.append(bytes.substr(0, end_of_lines));
-    listener_.output(number, kind, std::move(partial));
-    partial.clear();
-    bytes.remove_prefix(end_of_lines);
-  }
+  const bool line_ends = bytes.find('\n') != std::string_view::npos;
   partial.append(bytes);
-  if (partial.size() > kLongestLine) {
-    listener_.output(number, kind, std::move(partial));
-    partial.clear();
+  if (!line_ends && partial.size() < control::kMaxText) return;
+  std::string_view rest = partial;
+  for (;;) {
+    const auto frame = rest.substr(0, control::kMaxText);
+    const auto end_of_lines = frame.rfind('\n') + 1;  // 0 when there is none
+    if (end_of_lines == 0 && frame.size() < control::kMaxText) break;
+    const auto piece = rest.substr(0, end_of_lines > 0 ? end_of_lines : frame.size());
+    listener_.output(number, kind, std::string(piece));
+    rest.remove_prefix(piece.size());
   }
+  partial.erase(0, partial.size() - rest.size());
 }
 
 void TaskSupervisor::close_stream(std::uint32_t number, int stream) {
   auto& output = tasks_[number].streams[stream];
   if (!output.partial.empty()) {
-    listener_.output(number, static_cast<control::OutputStream>(stream),
-                     std::move(output.partial));
+    listener_.output(number, static_cast<control::OutputStream>(stream), std::move(output.partial));
     output.partial.clear();
   }
   if (output.fd) task_of_descriptor_.erase(output.fd.get());

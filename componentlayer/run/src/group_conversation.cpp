@@ -12,7 +12,9 @@
 #include <cstring>
 
 #include <mvm/base/subprocess.hpp>
-#include <mvm/queuelayer/task_files.hpp>
+#include <mvm/queuelayer/belongings.hpp>
+
+#include "link_endpoints.hpp"
 
 namespace mvm::run {
 
@@ -22,7 +24,8 @@ namespace {
 
 /// A queue VM that has not said hello by then was not started by its agent.
 constexpr std::chrono::seconds kLaunchPatience{60};
-/// For queue VMs to end by themselves at the end, before they are ended.
+/// For queue VMs to end by themselves, at the end or when all is to be killed, before they are
+/// ended.
 constexpr std::chrono::seconds kLeavePatience{5};
 
 std::string signal_words(int signal) {
@@ -34,10 +37,13 @@ TaskEnd task_end_of(const control::TaskEnded& ended) {
   switch (ended.kind) {
     case control::EndKind::kExited:
       return ended.status == 0 ? TaskEnd::kSucceeded : TaskEnd::kFailed;
-    case control::EndKind::kSignalled: return TaskEnd::kSignalled;
-    case control::EndKind::kFollower: return TaskEnd::kFollower;
+    case control::EndKind::kSignalled:
+      return TaskEnd::kSignalled;
+    case control::EndKind::kFollower:
+      return TaskEnd::kFollower;
     case control::EndKind::kStopped:
-    case control::EndKind::kTimeLimit: return TaskEnd::kStopped;
+    case control::EndKind::kTimeLimit:
+      return TaskEnd::kStopped;
   }
   return TaskEnd::kStopped;
 }
@@ -45,14 +51,12 @@ TaskEnd task_end_of(const control::TaskEnded& ended) {
 }  // namespace
 
 GroupConversation::GroupConversation(const model::Plan& plan, const LaunchSettings& settings,
-                                     RunDirectory& directory, GroupObserver& observer, int cancel,
-                                     LinkEndpoints& endpoints)
+                                     RunDirectory& directory, GroupObserver& observer, int cancel)
     : plan_(plan),
       settings_(settings),
       directory_(directory),
       observer_(observer),
-      cancel_(cancel),
-      endpoints_(endpoints) {
+      cancel_(cancel) {
   outcome_.group = plan.group;
   for (std::uint32_t m = 0; m < plan.wiring.size(); ++m) {
     for (const auto& task : plan.wiring[m].tasks) {
@@ -129,19 +133,8 @@ void GroupConversation::poll_once() {
     if (!member.outgoing.empty()) events |= POLLOUT;
     descriptors.push_back({member.phase == Phase::kDone ? -1 : member.control.get(), events, 0});
   }
-  int timeout_ms = -1;
-  if (launch_deadline_) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(*launch_deadline_ - now()).count();
-    timeout_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
-  }
-  const int ready = ::poll(descriptors.data(), descriptors.size(), timeout_ms);
-  if (ready == 0 && launch_deadline_ && now() >= *launch_deadline_) {
-    launch_deadline_.reset();
-    for (std::uint32_t m = 0; m < members_.size(); ++m) {
-      if (!members_[m].heard) on_lost(m);
-    }
-  }
+  const int ready = ::poll(descriptors.data(), descriptors.size(), milliseconds_to_deadline());
+  give_up_on_silent();
   if (ready <= 0) return;
   if (descriptors[0].revents != 0) on_cancel();
   for (std::uint32_t m = 0; m < members_.size(); ++m) {
@@ -153,8 +146,33 @@ void GroupConversation::poll_once() {
   }
 }
 
+int GroupConversation::milliseconds_to_deadline() const {
+  if (!launch_deadline_ && !leave_deadline_) return -1;
+  const auto due = std::min(launch_deadline_.value_or(SteadyTime::max()),
+                            leave_deadline_.value_or(SteadyTime::max()));
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+/// A queue VM that is not there, or that hangs, must not keep its user for ever.
+void GroupConversation::give_up_on_silent() {
+  const auto time = now();
+  const bool launched = !launch_deadline_ || time < *launch_deadline_;
+  const bool may_stay = !leave_deadline_ || time < *leave_deadline_;
+  if (launched && may_stay) return;
+  if (!launched) launch_deadline_.reset();
+  if (!may_stay) {
+    leave_deadline_.reset();
+    abandoned_ = true;
+  }
+  for (std::uint32_t m = 0; m < members_.size(); ++m) {
+    if (!may_stay || !members_[m].heard) on_lost(m);
+  }
+}
+
 void GroupConversation::on_control(std::uint32_t machine) {
   Member& member = members_[machine];
+  if (member.phase == Phase::kDone) return;
   char buffer[65536];
   const auto got = ::read(member.control.get(), buffer, sizeof buffer);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -168,8 +186,31 @@ void GroupConversation::on_control(std::uint32_t machine) {
       return on_lost(machine);
     }
     if (!*message) return;
+    if (!in_turn(member, **message)) {
+      conclude(GroupState::kFailed, exit_status::kRefused,
+               text("machine ", plan_.machines[machine].name,
+                    ": its queue VM sent a message out of turn; mvm and mvmq must be of one "
+                    "release, and nothing else may write to mvmq's standard output"));
+      return on_lost(machine);
+    }
     on_message(machine, std::move(**message));
   }
+}
+
+/// Whether a queue VM may say this now. A broken one must not lead the conversation astray.
+bool GroupConversation::in_turn(const Member& member, const control::Message& message) {
+  if (std::holds_alternative<control::Hello>(message)) return !member.heard;
+  if (!member.heard) return false;
+  if (std::holds_alternative<control::Failed>(message)) return true;
+  if (std::holds_alternative<control::Ready>(message)) return member.phase == Phase::kStarting;
+  if (std::holds_alternative<control::Figures>(message)) return member.phase == Phase::kEnded;
+  const bool tasks_live = member.phase < Phase::kEnded;
+  if (std::holds_alternative<control::AllEnded>(message)) {
+    return tasks_live && member.phase > Phase::kStarting;
+  }
+  return tasks_live && (std::holds_alternative<control::Output>(message) ||
+                        std::holds_alternative<control::TaskStarted>(message) ||
+                        std::holds_alternative<control::TaskEnded>(message));
 }
 
 void GroupConversation::on_message(std::uint32_t machine, control::Message&& message) {
@@ -209,7 +250,7 @@ void GroupConversation::on_message(std::uint32_t machine, control::Message&& mes
 }
 
 void GroupConversation::on_ready() {
-  endpoints_.all_connected();
+  if (stopping_) return;  // the machines that became ready late have been told to stop, too
   released_ = true;
   released_at_ = now();
   outcome_.start = released_at_ - started_at_;
@@ -224,6 +265,7 @@ void GroupConversation::on_task_end(std::uint32_t machine, const control::TaskEn
   const auto found = outcome_of_.find(ended.task);
   if (found == outcome_of_.end()) return;
   TaskOutcome& task = outcome_.tasks[found->second];
+  if (task.machine != machine) return;
   task.end = task_end_of(ended);
   task.status = ended.status;
   task.ran = ended.ran;
@@ -293,12 +335,13 @@ void GroupConversation::settle_channels() {
 void GroupConversation::clean_up() {
   for (auto& member : members_) {
     member.control.reset();
-    if (member.machine) member.machine->destroy(kLeavePatience);
+    if (member.machine)
+      member.machine->destroy(abandoned_ ? std::chrono::seconds(0) : kLeavePatience);
   }
   // Orphans of queue VMs that were killed together with their guardians.
   kill_descendants();
   for (const auto& wiring : plan_.wiring) {
-    queue::remove_work_directory(wiring.work_directory);
+    queue::Belongings::of(wiring).remove();
   }
 }
 
@@ -307,6 +350,7 @@ void GroupConversation::on_cancel() {
   if (::read(cancel_, buffer, sizeof buffer) <= 0) return;
   const bool again = ++cancel_requests_ > 1;
   conclude(GroupState::kCancelled, exit_status::kInterrupted, "cancelled");
+  if (again && !leave_deadline_) leave_deadline_ = now() + kLeavePatience;
   stop_all(again ? control::StopReason::kKill : control::StopReason::kCancelled);
 }
 
@@ -314,9 +358,7 @@ void GroupConversation::on_cancel() {
 void GroupConversation::on_lost(std::uint32_t machine) {
   Member& member = members_[machine];
   if (member.phase == Phase::kDone) return;
-  conclude(GroupState::kFailed, exit_status::kRefused,
-           text("the queue VM of machine ", plan_.machines[machine].name,
-                member.heard ? " died" : " could not be started"));
+  conclude(GroupState::kFailed, exit_status::kRefused, loss_of(machine));
   member.phase = Phase::kDone;
   member.control.reset();
   stop_all(control::StopReason::kFailure);
@@ -325,7 +367,21 @@ void GroupConversation::on_lost(std::uint32_t machine) {
   }
 }
 
+std::string GroupConversation::loss_of(std::uint32_t machine) const {
+  const auto subject = text("the queue VM of machine ", plan_.machines[machine].name);
+  if (members_[machine].heard) {
+    return subject +
+           " died, and its tasks with it; it was killed from outside, or its own words "
+           "above say why";
+  }
+  std::string command;
+  for (const auto& word : settings_.launch) command += for_machine(word, machine) + ' ';
+  return text(subject, " could not be started; try by hand: ", command, settings_.queue_vm.string(),
+              " --version");
+}
+
 void GroupConversation::stop_all(control::StopReason reason) {
+  stopping_ = true;
   for (auto& member : members_) {
     if (member.phase < Phase::kEnded) say(member, control::Stop{reason});
   }

@@ -15,16 +15,13 @@
 #include <mvm/queuelayer/control_protocol.hpp>
 #include <mvm/run/group_runner.hpp>
 
-#include "link_endpoints.hpp"
-
 namespace mvm::run {
 
 /// The control conversation with all queue VMs of one group, from start to figures. One thread.
 class GroupConversation {
  public:
   GroupConversation(const model::Plan& plan, const LaunchSettings& settings,
-                    RunDirectory& directory, GroupObserver& observer, int cancel,
-                    LinkEndpoints& endpoints);
+                    RunDirectory& directory, GroupObserver& observer, int cancel);
 
   /// Blocks until the group has ended and nothing of it is left.
   [[nodiscard]] GroupOutcome hold();
@@ -43,13 +40,17 @@ class GroupConversation {
 
   [[nodiscard]] Result<void> start_machines();
   void poll_once();
+  [[nodiscard]] int milliseconds_to_deadline() const;
+  void give_up_on_silent();
   void on_control(std::uint32_t machine);
+  [[nodiscard]] static bool in_turn(const Member& member, const queue::control::Message& message);
   void on_message(std::uint32_t machine, queue::control::Message&& message);
   void on_cancel();
   void on_ready();
   void on_task_end(std::uint32_t machine, const queue::control::TaskEnded& ended);
   void on_figures(std::uint32_t machine, const queue::control::Figures& figures);
   void on_lost(std::uint32_t machine);
+  [[nodiscard]] std::string loss_of(std::uint32_t machine) const;
   void say(Member& member, const queue::control::Message& message);
   void stop_all(queue::control::StopReason reason);
   /// Remembers the first cause; everything later is a consequence.
@@ -63,18 +64,20 @@ class GroupConversation {
   RunDirectory& directory_;
   GroupObserver& observer_;
   int cancel_;
-  LinkEndpoints& endpoints_;
   std::vector<Member> members_;
   std::unordered_map<std::uint32_t, const queue::TaskSpec*> spec_of_;
-  std::unordered_map<std::uint32_t, std::size_t> outcome_of_;        ///< by task id
+  std::unordered_map<std::uint32_t, std::size_t> outcome_of_;  ///< by task id
   std::unordered_map<std::uint64_t, queue::control::ChannelCount> counts_;
   GroupOutcome outcome_;
   bool concluded_ = false;
   bool released_ = false;
+  bool stopping_ = false;
+  bool abandoned_ = false;  ///< patience is over
   int cancel_requests_ = 0;
   SteadyTime started_at_;
   SteadyTime released_at_;
-  std::optional<SteadyTime> launch_deadline_;
+  std::optional<SteadyTime> launch_deadline_;  ///< until every queue VM has said hello
+  std::optional<SteadyTime> leave_deadline_;   ///< after the second request to cancel
 };
 
 }  // namespace mvm::run

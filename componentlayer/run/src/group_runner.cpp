@@ -19,15 +19,14 @@ GroupRunner::GroupRunner(model::Plan& plan, LaunchSettings settings, RunDirector
 GroupOutcome GroupRunner::run() {
   // Whatever outlives a queue VM becomes our child, and is ended at the end of the conversation.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  auto endpoints = LinkEndpoints::choose(plan_, settings_);
-  if (!endpoints) {
+  if (auto chosen = choose_link_endpoints(plan_, settings_); !chosen) {
     GroupOutcome outcome;
     outcome.group = plan_.group;
     outcome.state = GroupState::kFailed;
-    outcome.cause = endpoints.error().message;
+    outcome.cause = chosen.error().message;
     return outcome;
   }
-  return GroupConversation(plan_, settings_, directory_, observer_, cancel_, *endpoints).hold();
+  return GroupConversation(plan_, settings_, directory_, observer_, cancel_).hold();
 }
 
 }  // namespace mvm::run

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "link_endpoints.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
 #include <mvm/base/file.hpp>
 
 #include "link_keys.hpp"
 
 namespace mvm::run {
-
-namespace fs = std::filesystem;
 
 std::string for_machine(std::string_view words, std::uint32_t machine) {
   std::string out(words);
@@ -24,19 +19,12 @@ std::string for_machine(std::string_view words, std::uint32_t machine) {
   return out;
 }
 
-Result<LinkEndpoints> LinkEndpoints::choose(model::Plan& plan, const LaunchSettings& settings) {
-  LinkEndpoints endpoints;
-  if (plan.wiring.size() < 2) return endpoints;
+Result<void> choose_link_endpoints(model::Plan& plan, const LaunchSettings& settings) {
+  if (plan.wiring.size() < 2) return {};
   queue::LinkKeys keys;
   std::string pattern = settings.endpoint;
   if (pattern.empty()) {
-    const auto base = runtime_folder();
-    if (auto made = make_folder(base, true); !made) return fail(made.error());
-    endpoints.folder_ = base / plan.group;
-    if (auto made = make_folder(endpoints.folder_, true); !made) return fail(made.error());
-    endpoints.lock_.reset(::open(endpoints.folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    ::flock(endpoints.lock_.get(), LOCK_EX | LOCK_NB);
-    pattern = "ipc://" + (endpoints.folder_ / "{name}").string();
+    pattern = "ipc://" + (runtime_folder() / plan.group / "{name}").string();
   } else {
     if (for_machine(pattern, 0) == for_machine(pattern, 1)) {
       return fail(ErrorCode::kUsage, "the endpoint '", pattern,
@@ -52,15 +40,7 @@ Result<LinkEndpoints> LinkEndpoints::choose(model::Plan& plan, const LaunchSetti
       wiring.machines[machine].endpoint = for_machine(pattern, machine);
     }
   }
-  return endpoints;
-}
-
-void LinkEndpoints::all_connected() {
-  if (folder_.empty()) return;
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
-  folder_.clear();
-  lock_.reset();
+  return {};
 }
 
 }  // namespace mvm::run

@@ -21,15 +21,20 @@ namespace mvm::queue {
 /// docs/link-protocol.md has the frames.
 ///
 /// Threads: one that owns all queues and sending sockets, one that receives. Both end with the
-/// object. The callback comes from the first one.
+/// object.
 class MachineLink {
  public:
-  /// Binds this machine's endpoint and waits until every other machine was heard. `on_failure` is
-  /// told once when a peer breaks the protocol. kTransport, kTimedOut. The references must outlive
-  /// the link.
+  /// Told by the link's first thread.
+  struct Listener {
+    std::function<void()> connected;    ///< once: every machine that shares a channel was heard
+    std::function<void(Error)> failed;  ///< at most once, and the last: kTimedOut, kProtocol, kArena
+  };
+
+  /// Binds this machine's endpoint and begins to connect, for at most `patience`. kTransport. The
+  /// references must outlive the link.
   [[nodiscard]] static Result<std::unique_ptr<MachineLink>> open(
       const WiringPlan& plan, const Arena& arena, ChannelEnds& ends,
-      std::chrono::milliseconds patience, std::function<void(Error)> on_failure);
+      std::chrono::milliseconds patience, Listener listener);
 
   MachineLink(const MachineLink&) = delete;
   MachineLink& operator=(const MachineLink&) = delete;

@@ -3,9 +3,9 @@
 
 #include <functional>
 #include <memory>
-#include <string>
 
 #include <mvm/base/result.hpp>
+#include <mvm/queuelayer/belongings.hpp>
 
 namespace mvm::queue {
 
@@ -16,10 +16,10 @@ class QueueVm {
  public:
   /// Reads control frames from `control_in` and writes them to `control_out`; may be the same
   /// descriptor. Neither is closed.
-  /// `on_work_directory` is told once, before it is made, which folder is to be removed should this
-  /// process be killed.
+  /// `on_belongings` is told once, before they are made, what is to be removed should this process
+  /// be killed.
   QueueVm(int control_in, int control_out,
-          std::function<void(const std::string&)> on_work_directory = {});
+          std::function<void(const Belongings&)> on_belongings = {});
   ~QueueVm();
   QueueVm(const QueueVm&) = delete;
   QueueVm& operator=(const QueueVm&) = delete;

@@ -19,8 +19,4 @@ void collect_outputs(const TaskSpec& task, const std::string& destination);
 /// Removes a task's working directory and all that is left in it.
 void remove_directory(const TaskSpec& task);
 
-/// Removes the folder of all working directories, and its parent when that is empty then. Nothing
-/// for an empty name.
-void remove_work_directory(const std::string& work_directory);
-
 }  // namespace mvm::queue
