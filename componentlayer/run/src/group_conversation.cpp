@@ -161,12 +161,11 @@ void GroupConversation::give_up_on_silent() {
   const bool may_stay = !leave_deadline_ || time < *leave_deadline_;
   if (launched && may_stay) return;
   if (!launched) launch_deadline_.reset();
-  if (!may_stay) {
-    leave_deadline_.reset();
-    abandoned_ = true;
-  }
+  if (!may_stay) leave_deadline_.reset();
   for (std::uint32_t m = 0; m < members_.size(); ++m) {
-    if (!may_stay || !members_[m].heard) on_lost(m);
+    if (may_stay && members_[m].heard) continue;
+    members_[m].hopeless = true;
+    on_lost(m);
   }
 }
 
@@ -180,25 +179,19 @@ void GroupConversation::on_control(std::uint32_t machine) {
   member.reader.feed({buffer, static_cast<std::size_t>(got)});
   while (member.phase != Phase::kDone) {
     auto message = member.reader.next();
-    if (!message) {
-      conclude(GroupState::kFailed, exit_status::kRefused,
-               text("machine ", plan_.machines[machine].name, ": ", message.error().message));
-      return on_lost(machine);
-    }
+    if (!message) return on_breach(machine, message.error().message);
     if (!*message) return;
     if (!in_turn(member, **message)) {
-      conclude(GroupState::kFailed, exit_status::kRefused,
-               text("machine ", plan_.machines[machine].name,
-                    ": its queue VM sent a message out of turn; mvm and mvmq must be of one "
-                    "release, and nothing else may write to mvmq's standard output"));
-      return on_lost(machine);
+      return on_breach(machine,
+                       "its queue VM sent a message out of turn; mvm and mvmq must be of one "
+                       "release, and nothing else may write to mvmq's output");
     }
     on_message(machine, std::move(**message));
   }
 }
 
 /// Whether a queue VM may say this now. A broken one must not lead the conversation astray.
-bool GroupConversation::in_turn(const Member& member, const control::Message& message) {
+bool GroupConversation::in_turn(const Member& member, const control::Message& message) const {
   if (std::holds_alternative<control::Hello>(message)) return !member.heard;
   if (!member.heard) return false;
   if (std::holds_alternative<control::Failed>(message)) return true;
@@ -206,7 +199,8 @@ bool GroupConversation::in_turn(const Member& member, const control::Message& me
   if (std::holds_alternative<control::Figures>(message)) return member.phase == Phase::kEnded;
   const bool tasks_live = member.phase < Phase::kEnded;
   if (std::holds_alternative<control::AllEnded>(message)) {
-    return tasks_live && member.phase > Phase::kStarting;
+    // A group that is stopped while it starts ends without having been ready.
+    return tasks_live && (stopping_ || member.phase > Phase::kStarting);
   }
   return tasks_live && (std::holds_alternative<control::Output>(message) ||
                         std::holds_alternative<control::TaskStarted>(message) ||
@@ -335,8 +329,8 @@ void GroupConversation::settle_channels() {
 void GroupConversation::clean_up() {
   for (auto& member : members_) {
     member.control.reset();
-    if (member.machine)
-      member.machine->destroy(abandoned_ ? std::chrono::seconds(0) : kLeavePatience);
+    const auto patience = member.hopeless ? std::chrono::seconds(0) : kLeavePatience;
+    if (member.machine) member.machine->destroy(patience);
   }
   // Orphans of queue VMs that were killed together with their guardians.
   kill_descendants();
@@ -352,6 +346,14 @@ void GroupConversation::on_cancel() {
   conclude(GroupState::kCancelled, exit_status::kInterrupted, "cancelled");
   if (again && !leave_deadline_) leave_deadline_ = now() + kLeavePatience;
   stop_all(again ? control::StopReason::kKill : control::StopReason::kCancelled);
+}
+
+/// A queue VM that breaks the protocol cannot be asked for anything any more.
+void GroupConversation::on_breach(std::uint32_t machine, std::string_view what) {
+  conclude(GroupState::kFailed, exit_status::kRefused,
+           text("machine ", plan_.machines[machine].name, ": ", what));
+  members_[machine].hopeless = true;
+  on_lost(machine);
 }
 
 /// A queue VM is gone, or is of no more use.

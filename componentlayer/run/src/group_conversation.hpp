@@ -36,6 +36,7 @@ class GroupConversation {
     OutgoingBytes outgoing;
     Phase phase = Phase::kStarting;
     bool heard = false;
+    bool hopeless = false;  ///< broken or silent: not worth waiting for
   };
 
   [[nodiscard]] Result<void> start_machines();
@@ -43,12 +44,13 @@ class GroupConversation {
   [[nodiscard]] int milliseconds_to_deadline() const;
   void give_up_on_silent();
   void on_control(std::uint32_t machine);
-  [[nodiscard]] static bool in_turn(const Member& member, const queue::control::Message& message);
+  [[nodiscard]] bool in_turn(const Member& member, const queue::control::Message& message) const;
   void on_message(std::uint32_t machine, queue::control::Message&& message);
   void on_cancel();
   void on_ready();
   void on_task_end(std::uint32_t machine, const queue::control::TaskEnded& ended);
   void on_figures(std::uint32_t machine, const queue::control::Figures& figures);
+  void on_breach(std::uint32_t machine, std::string_view what);
   void on_lost(std::uint32_t machine);
   [[nodiscard]] std::string loss_of(std::uint32_t machine) const;
   void say(Member& member, const queue::control::Message& message);
@@ -72,7 +74,6 @@ class GroupConversation {
   bool concluded_ = false;
   bool released_ = false;
   bool stopping_ = false;
-  bool abandoned_ = false;  ///< patience is over
   int cancel_requests_ = 0;
   SteadyTime started_at_;
   SteadyTime released_at_;
