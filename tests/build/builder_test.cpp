@@ -170,6 +170,34 @@ TEST_F(BuilderTest, ColoursComeOnlyWhenAskedForAndNotFromTheCache) {
       << plain->warnings;
 }
 
+TEST_F(BuilderTest, JoiningStringsIsNothingToWarnAbout) {
+  request_.options.flags = {"-Wall"};
+  request_.options.optimize = "3";
+  request_.sources = {write("cell.cpp", R"(
+#include <cstdio>
+#include <string>
+int main(int argc, char**) {
+  for (int i = 0; i < argc; ++i) std::puts(("d" + std::to_string(i)).c_str());
+}
+)")};
+  const auto built = build();
+  ASSERT_TRUE(built) << built.error().message;
+  EXPECT_EQ(built->warnings, "");
+  EXPECT_EQ(output_of(built->program), "d0\n");
+}
+
+TEST_F(BuilderTest, AWarningThatTheProfileNamesIsGiven) {
+  request_.options.flags = {"-Wstringop-overflow"};
+  request_.sources = {write("cell.cpp", R"(
+#include <cstring>
+char small[4];
+int main(int, char** argv) { std::memcpy(small, argv[0], 8); }
+)")};
+  const auto built = build();
+  ASSERT_TRUE(built) << built.error().message;
+  EXPECT_NE(built->warnings.find("[-Wstringop-overflow"), std::string::npos) << built->warnings;
+}
+
 TEST_F(BuilderTest, AnUndefinedReferenceIsACompileErrorThatNamesTheSource) {
   request_.sources = {write("cell.cpp", "int absent();\nint main() { return absent(); }\n")};
   const auto built = build();
