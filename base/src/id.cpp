@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include <mvm/base/text.hpp>
+
 namespace mvm {
 namespace {
 
@@ -31,7 +33,7 @@ void random_bytes(std::span<std::uint8_t> bytes) {
 std::string make_group_id(std::string_view profile_name) {
   std::string id(profile_name.substr(0, kLongestName));
   std::replace_if(id.begin(), id.end(), [](char c) { return !is_id_character(c); }, '-');
-  if (id.empty() || id.front() == '-') id.insert(0, "g");
+  if (id.empty() || id.front() == '-') id = text('g', id);
   id.push_back('-');
   std::uint8_t random[kSuffixDigits / 2];
   random_bytes(random);
