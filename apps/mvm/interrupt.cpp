@@ -15,6 +15,8 @@ Result<Interrupt> Interrupt::watch() {
   ::sigprocmask(SIG_BLOCK, &wanted, nullptr);
   // A reader that goes away is an error of write, and then a reason to stop in good order.
   ::signal(SIGPIPE, SIG_IGN);
+  // And so is a file that may grow no more.
+  ::signal(SIGXFSZ, SIG_IGN);
   Interrupt interrupt;
   interrupt.signals_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!interrupt.signals_) return fail_system("watch for signals");

@@ -7,8 +7,8 @@
 namespace mvm::cli {
 
 /// The user's wish to stop, as a descriptor that becomes readable: SIGINT, SIGTERM and SIGHUP are
-/// blocked in the whole process from `watch` on, and SIGPIPE is ignored. Call it before other
-/// threads start. Programs that `spawn` starts have the usual dispositions.
+/// blocked in the whole process from `watch` on; SIGPIPE and SIGXFSZ are ignored. Call it before
+/// other threads start. Programs that `spawn` starts have the usual dispositions.
 class Interrupt {
  public:
   [[nodiscard]] static Result<Interrupt> watch();
