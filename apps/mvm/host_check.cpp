@@ -121,8 +121,11 @@ HostCheck check_cores() {
 /// Reports a folder that files are written to, by the nearest ancestor that exists.
 HostCheck check_folder(const std::string& name, const std::string& variable,
                        const fs::path& folder) {
-  auto nearest = fs::absolute(folder);
-  while (!fs::exists(nearest) && nearest.has_relative_path()) nearest = nearest.parent_path();
+  std::error_code ignored;
+  auto nearest = fs::absolute(folder, ignored);
+  while (::access(nearest.c_str(), F_OK) != 0 && errno == ENOENT && nearest.has_relative_path()) {
+    nearest = nearest.parent_path();
+  }
   const auto elsewhere = "name another folder in " + variable;
   if (::access(nearest.c_str(), W_OK | X_OK) != 0) {
     return missing(name, text(folder.string(), ": ", nearest.string(), " is not writable"),
@@ -202,7 +205,8 @@ HostCheck check_cgroups() {
 
 HostCheck check_kvm() {
   const char* purpose = "for vm machines, in a later version";
-  if (::access("/dev/kvm", R_OK | W_OK) == 0) return present("kvm", text("the device opens, which proves little yet; ", purpose));
+  if (::access("/dev/kvm", R_OK | W_OK) == 0)
+    return present("kvm", text("the device opens, which proves little yet; ", purpose));
   const bool exists = ::access("/dev/kvm", F_OK) == 0;
   return optional(
       "kvm", text(exists ? "/dev/kvm is not yours; " : "no /dev/kvm; ", purpose),

@@ -37,6 +37,15 @@ TEST_F(DoctorTest, FindsEverythingThatTheseTestsNeed) {
   }
 }
 
+TEST_F(DoctorTest, NamesAFolderThatCannotBeReached) {
+  fs::create_symlink("loop", runner_.folder() / "loop");
+  const auto cache = (runner_.folder() / "loop/cache").string();
+  runner_.set_environment("MVM_CACHE_DIR=" + cache);
+  const auto done = runner_.mvm({"doctor"});
+  EXPECT_EQ(done.status.code, 1) << done.output << done.errors;
+  EXPECT_NE(done.output.find(cache + " is not writable"), std::string::npos) << done.output;
+}
+
 TEST_F(DoctorTest, TellsHowToGetAMissingCompiler) {
   runner_.set_environment("PATH=/nowhere");
   const auto done = runner_.mvm({"doctor"});

@@ -55,7 +55,7 @@ Result<void> draw(const std::string& dot, const fs::path& picture, bool large) {
   if (!source) return fail(source.error());
   SpawnRequest request;
   request.arguments = {"dot", large ? "-Ksfdp" : "-Kdot", "-T" + extension_of(picture),
-                       "-o" + fs::absolute(picture).string(), "/dev/fd/3"};
+                       "-o" + picture.string(), "/dev/fd/3"};
   request.environment = current_environment();
   request.descriptors = {{source->get(), 3}};
   const auto drawn = run_guarded(std::move(request), kLayoutTime, kMaxMessages);

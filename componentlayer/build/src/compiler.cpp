@@ -39,13 +39,13 @@ std::string package_of(const std::string& program) {
 
 Result<fs::path> locate(const std::string& name) {
   if (name.empty()) return fail(ErrorCode::kCompiler, "the job names an empty compiler");
+  std::error_code error;
   if (name.find('/') == std::string::npos) {
-    if (auto found = find_program(name)) return fs::absolute(*found);
+    if (auto found = find_program(name)) return fs::absolute(*found, error);
     return fail(ErrorCode::kCompiler, "the compiler '", name,
                 "' is not installed: apt-get install ", package_of(name),
                 ", or choose another one by <build compiler=\"…\">");
   }
-  std::error_code error;
   auto path = fs::absolute(name, error);
   if (!error && ::access(path.c_str(), X_OK) == 0) return path;
   return fail(ErrorCode::kCompiler, "the compiler ", name,

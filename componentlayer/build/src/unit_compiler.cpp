@@ -2,6 +2,7 @@
 #include "unit_compiler.hpp"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -93,8 +94,8 @@ class UnitCompiler {
     if (around_.header == nullptr || !unit_.may_start) return nullptr;
     const auto paths =
         shadowing_paths(around_.header->manifest().inputs, search_path(), around_.folder);
-    const bool shadowed =
-        std::ranges::any_of(paths, [](const std::string& path) { return fs::exists(path); });
+    const bool shadowed = std::ranges::any_of(
+        paths, [](const auto& path) { return ::access(path.c_str(), F_OK) == 0; });
     return shadowed ? nullptr : around_.header;
   }
 

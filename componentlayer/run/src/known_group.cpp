@@ -57,7 +57,10 @@ Result<KnownGroup> group_at(const fs::path& path) {
   if (error) {
     return fail(ErrorCode::kNotFound, "run directory ", path.string(), ": ", error.message());
   }
-  if (!fs::exists(known.path / "plan.json") && !fs::exists(known.path / kSummaryFile)) {
+  const auto holds = [&](const char* name) {
+    return ::access((known.path / name).c_str(), F_OK) == 0;
+  };
+  if (!holds("plan.json") && !holds(kSummaryFile)) {
     return fail(ErrorCode::kNotFound, path.string(),
                 " is not a run directory: it has neither plan.json nor ", kSummaryFile);
   }
