@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <string>
 
@@ -19,11 +18,6 @@ LogLevel level_from_environment() {
   return LogLevel::kWarning;
 }
 
-std::atomic<LogLevel>& threshold() {
-  static std::atomic<LogLevel> level = level_from_environment();
-  return level;
-}
-
 std::string& program_name() {
   static std::string name = "mvm";
   return name;
@@ -33,9 +27,10 @@ constexpr const char* kLevelWords[] = {"debug: ", "", "warning: ", "error: "};
 
 }  // namespace
 
-void set_log_level(LogLevel level) { threshold().store(level, std::memory_order_relaxed); }
-
-bool log_enabled(LogLevel level) { return level >= threshold().load(std::memory_order_relaxed); }
+bool log_enabled(LogLevel level) {
+  static const LogLevel threshold = level_from_environment();
+  return level >= threshold;
+}
 
 void set_log_name(std::string_view name) { program_name() = name; }
 

@@ -189,7 +189,7 @@ bool RingWriter::receiver_keeps_up() {
   for (int look = 0; look < kLooksForReceiver; ++look) {
     reclaim();
     if (reclaimed_ != before) return true;
-    __builtin_ia32_pause();
+    pause_core();
   }
   return false;
 }

@@ -32,6 +32,8 @@ void futex_wake_all(std::atomic<std::uint32_t>& word) {
   ::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
+}  // namespace
+
 void pause_core() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -39,8 +41,6 @@ void pause_core() {
   asm volatile("yield");
 #endif
 }
-
-}  // namespace
 
 void ring_slowly(EndpointRecord& endpoint) {
   endpoint.bell.fetch_add(1, std::memory_order_release);

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <string>
 
 namespace mvm {
 
@@ -13,8 +12,5 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 /// Nanoseconds of CLOCK_MONOTONIC: one clock for all processes of a host.
 [[nodiscard]] std::int64_t monotonic_ns();
-
-/// Wall clock in UTC, "2026-01-31T23:59:59.123Z".
-[[nodiscard]] std::string timestamp_utc();
 
 }  // namespace mvm

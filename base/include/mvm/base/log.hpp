@@ -9,9 +9,8 @@ namespace mvm {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
-/// Messages below this level are dropped. Starts at kWarning, or at what the environment's MVM_LOG
-/// says (debug, info, warning, error). May be called from any thread.
-void set_log_level(LogLevel level);
+/// Messages below the level that the environment's MVM_LOG says (debug, info, warning, error) are
+/// dropped; without it, those below kWarning. Any thread.
 [[nodiscard]] bool log_enabled(LogLevel level);
 
 /// One line on stderr in one write: "mvmq: warning: …". Any thread; never blocks on a lock.

@@ -24,6 +24,9 @@ inline void ring(EndpointRecord& endpoint) {
   if (endpoint.sleepers.load(std::memory_order_relaxed) != 0) ring_slowly(endpoint);
 }
 
+/// One round of busy waiting: lets the core's other thread go first.
+void pause_core();
+
 /// Time of the group's clock; see GroupClock.
 [[nodiscard]] std::int64_t group_now_ns(const GroupClock& clock);
 
