@@ -95,11 +95,15 @@ bool wait_for_room(PortState& state, std::size_t size, std::int64_t timeout_ns) 
   return state.task->waiter().wait(all_ready, state.task->deadline(timeout_ns));
 }
 
+void check_open(const PortState& state) {
+  if (state.closed) refuse(state, "was closed by this task and cannot send any more");
+}
+
 void check_sendable(const PortState& state, std::size_t size) {
   if (state.groups.empty()) {
     refuse(state, "nothing can be sent here, the topology has no edge that leaves this port");
   }
-  if (state.closed) refuse(state, "was closed by this task and cannot send any more");
+  check_open(state);
   if (size > queue::kMaxMessage.count) {
     refuse(state, "a message of " + std::to_string(size) + " bytes is over the limit of " +
                       std::to_string(queue::kMaxMessage.count) + "; send it in parts");
@@ -154,7 +158,8 @@ Block loan(Port& port, std::size_t size) {
     wait_for_room(state, size, kForever);
     if (writer.receiver_closed()) throw_closed(port);
     if (std::byte* memory = writer.reserve(size)) {
-      return {.data = memory, .size = size, .port = &port, .cookie = 0, .owner = &writer, .type = 0};
+      return {
+          .data = memory, .size = size, .port = &port, .cookie = 0, .owner = &writer, .type = 0};
     }
   }
 }
@@ -167,8 +172,10 @@ void send_loan(Port& port, Block& block, std::uint32_t type) {
                       : "this loan belongs to port " + std::string(block.port->name()));
   }
   if (block.owner != nullptr) {
-    static_cast<RingWriter*>(block.owner)
-        ->send_reserved(static_cast<std::byte*>(block.data), block.size, type);
+    check_open(PortAccess::state(port));
+    auto& writer = *static_cast<RingWriter*>(block.owner);
+    if (writer.receiver_closed()) throw_closed(port);
+    writer.send_reserved(static_cast<std::byte*>(block.data), block.size, type);
   } else {
     send(port, block.data, block.size, type, kForever, nullptr);
     ::operator delete(block.data, std::align_val_t{queue::kLine});
@@ -178,8 +185,7 @@ void send_loan(Port& port, Block& block, std::uint32_t type) {
 
 void drop_loan(Block& block) noexcept {
   if (block.owner != nullptr) {
-    static_cast<RingWriter*>(block.owner)
-        ->cancel(static_cast<std::byte*>(block.data), block.size);
+    static_cast<RingWriter*>(block.owner)->cancel(static_cast<std::byte*>(block.data), block.size);
   } else {
     ::operator delete(block.data, std::align_val_t{queue::kLine});
   }
