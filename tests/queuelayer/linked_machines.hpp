@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include <atomic>
 #include <filesystem>
 #include <future>
 #include <map>
@@ -34,12 +35,14 @@ class SocketFolder {
   SocketFolder() {
     std::string name = (std::filesystem::temp_directory_path() / "mvm-link-XXXXXX").string();
     path_ = ::mkdtemp(name.data());
+    std::filesystem::create_directory(path_ / "group");
+    std::filesystem::permissions(path_ / "group", std::filesystem::perms::owner_all);
   }
   ~SocketFolder() { std::filesystem::remove_all(path_); }
   SocketFolder(const SocketFolder&) = delete;
   SocketFolder& operator=(const SocketFolder&) = delete;
   std::string endpoint(std::size_t machine) const {
-    return "ipc://" + path_.string() + "/" + std::to_string(machine);
+    return "ipc://" + path_.string() + "/group/" + std::to_string(machine);
   }
 
  private:
@@ -80,11 +83,21 @@ class LinkedMachine {
           std::make_unique<SenderHeap>(arena_.endpoint(e).heap, arena_.endpoint(e).heap_size));
     }
   }
+  /// Opens the link and waits until it is connected.
   Result<void> open(std::chrono::milliseconds patience = kPatience) {
-    auto link = MachineLink::open(plan_, arena_, ends_, patience,
-                                  [this](const Error& error) { failure_.set_value(error); });
+    MachineLink::Listener listener;
+    listener.connected = [this] {
+      was_connected_ = true;
+      connected_.set_value(true);
+    };
+    listener.failed = [this](const Error& error) {
+      failure_.set_value(error);
+      if (!was_connected_) connected_.set_value(false);
+    };
+    auto link = MachineLink::open(plan_, arena_, ends_, patience, std::move(listener));
     if (!link) return fail(link.error());
     link_ = std::move(*link);
+    if (!connected_.get_future().get()) return fail(failure());
     return {};
   }
   void close() { link_.reset(); }
@@ -121,6 +134,8 @@ class LinkedMachine {
   Arena arena_;
   ChannelEnds ends_{plan_, arena_};
   std::vector<std::unique_ptr<SenderHeap>> heaps_;
+  std::promise<bool> connected_;
+  std::atomic<bool> was_connected_ = false;
   std::promise<Error> failure_;
   std::unique_ptr<MachineLink> link_;
 };
