@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "loaded_profile.hpp"
 
-#include <mvm/base/id.hpp>
-
 #include "complaint.hpp"
 
 namespace mvm::cli {
@@ -51,20 +49,17 @@ std::optional<model::Profile> read_profile(std::string_view verb, const Argument
 }
 
 std::optional<LoadedProfile> load_profile(std::string_view verb, const Arguments& arguments) {
-  auto profile = read_profile(verb, arguments);
-  if (!profile) return {};
-  const auto topology = model::expand_topology(*profile);
-  if (!topology) {
-    complain(topology.error());
+  const auto file = model::find_profile(arguments.value("PROFILE"));
+  if (!file) {
+    complain(verb, file.error());
     return {};
   }
-  auto plan =
-      model::make_plan(*profile, *topology, model::usable_cores(), make_group_id(profile->name));
-  if (!plan) {
-    complain(plan.error());
+  auto loaded = model::load_profile(*file, read_options(arguments), model::usable_cores());
+  if (!loaded) {
+    complain(loaded.error());
     return {};
   }
-  return LoadedProfile{std::move(*profile), std::move(*plan)};
+  return std::move(*loaded);
 }
 
 }  // namespace mvm::cli

@@ -6,9 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include <mvm/model/plan.hpp>
-#include <mvm/model/profile.hpp>
-#include <mvm/model/topology.hpp>
+#include <mvm/model/loaded_profile.hpp>
 
 #include "arguments.hpp"
 #include "verb.hpp"
@@ -19,18 +17,14 @@ namespace mvm::cli {
 [[nodiscard]] Positional profile_positional();
 [[nodiscard]] Option parameter_option();
 
-/// A profile with the plan that its parameters give on this host.
-struct LoadedProfile {
-  model::Profile profile;
-  model::Plan plan;
-};
+using model::LoadedProfile;
 
 /// Finds and reads the profile that the arguments name. Complaints are written as lines of
 /// "file:line: message", all of them; then there is no value.
 [[nodiscard]] std::optional<model::Profile> read_profile(std::string_view verb,
                                                          const Arguments& arguments);
 
-/// The same, and plans it under a fresh group id.
+/// The same, planned: everything that is wrong with its topology and plan is among the lines.
 [[nodiscard]] std::optional<LoadedProfile> load_profile(std::string_view verb,
                                                         const Arguments& arguments);
 

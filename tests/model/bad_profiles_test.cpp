@@ -8,9 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-#include <mvm/model/plan.hpp>
-#include <mvm/model/profile.hpp>
-#include <mvm/model/topology.hpp>
+#include <mvm/model/loaded_profile.hpp>
 
 namespace mvm::model {
 namespace {
@@ -51,13 +49,9 @@ ReadOptions options_for(const std::string& name) {
 /// All that `mvm validate` finds: in the text, in the graph that it describes, in the plan.
 Diagnostics complaints_about(const std::string& name) {
   const auto file_name = name + std::string(kExtension);
-  const auto profile =
-      read_profile_text(content(kFolder / file_name), file_name, kFolder, options_for(name));
-  if (!profile) return profile.error();
-  const auto topology = expand_topology(*profile);
-  if (!topology) return topology.error();
-  const auto plan = make_plan(*profile, *topology, {0, 1}, "bad-00000000");
-  return plan ? Diagnostics() : plan.error();
+  const auto loaded = load_profile_text(content(kFolder / file_name), file_name, kFolder,
+                                        options_for(name), {0, 1});
+  return loaded ? Diagnostics() : loaded.error();
 }
 
 std::string words_of(const Diagnostics& diagnostics) {

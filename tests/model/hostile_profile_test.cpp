@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Texts that are made to cost more than they are worth. Each is read in a child with little memory
-// and must be refused soon; the issue's bound is 100 ms, the test's is wider for slow machines.
+// and must be refused within 100 ms; bench/hostile measures that. Here the processor's time counts,
+// which a busy machine does not stretch, with slack for builds that are not optimised.
 #include "profile_folder.hpp"
 
 #include <gtest/gtest.h>
@@ -8,37 +9,50 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <chrono>
 #include <functional>
 
 #include <mvm/base/clock.hpp>
+#include <mvm/model/loaded_profile.hpp>
 
 namespace mvm::model {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kSoon = 1s;
-/// For texts that pass the first look and are refused for what they mean, error by error.
-constexpr auto kBounded = 10s;
-constexpr rlim_t kMemory = 256u << 20;
+constexpr rlim_t kMemory = 128u << 20;
 
 /// What the child found out.
 struct Outcome {
   bool refused = false;
-  std::chrono::nanoseconds time{0};
+  std::chrono::microseconds time{0};  ///< of the processor
+  std::chrono::microseconds wall{0};
   char message[256] = "";
 };
 
+/// The processor's time of this process so far.
+std::chrono::microseconds processor_time() {
+  timespec spent{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+  return std::chrono::seconds(spent.tv_sec) + std::chrono::duration_cast<std::chrono::microseconds>(
+                                                  std::chrono::nanoseconds(spent.tv_nsec));
+}
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kSanitized = true;  // sanitizers reserve more address space than any limit
+constexpr auto kSoon = 3s;
+#elif defined(__OPTIMIZE__)
+constexpr bool kSanitized = false;
+constexpr auto kSoon = 200ms;
 #else
 constexpr bool kSanitized = false;
+constexpr auto kSoon = 1s;
 #endif
 
 /// Runs `read` in a child whose data may not grow beyond kMemory.
-Outcome in_a_child(const std::function<std::expected<Profile, Diagnostics>()>& read) {
+Outcome in_a_child(const std::function<std::expected<LoadedProfile, Diagnostics>()>& read) {
   auto* outcome = static_cast<Outcome*>(
       ::mmap(nullptr, sizeof(Outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   const auto child = ::fork();
@@ -46,8 +60,10 @@ Outcome in_a_child(const std::function<std::expected<Profile, Diagnostics>()>& r
     const rlimit limit{kMemory, kMemory};
     if (!kSanitized) ::setrlimit(RLIMIT_DATA, &limit);
     const auto begin = now();
+    const auto spent = processor_time();
     const auto profile = read();
-    outcome->time = now() - begin;
+    outcome->time = processor_time() - spent;
+    outcome->wall = std::chrono::duration_cast<std::chrono::microseconds>(now() - begin);
     outcome->refused = !profile;
     if (!profile) {
       profile.error().front().to_string().copy(outcome->message, sizeof outcome->message - 1);
@@ -62,6 +78,12 @@ Outcome in_a_child(const std::function<std::expected<Profile, Diagnostics>()>& r
   return result;
 }
 
+/// For bench/hostile.
+void record(const Outcome& outcome) {
+  testing::Test::RecordProperty("microseconds", std::to_string(outcome.wall.count()));
+  testing::Test::RecordProperty("processor_microseconds", std::to_string(outcome.time.count()));
+}
+
 constexpr std::string_view kHead = "<profile xmlns=\"urn:mvm:profile:1\" name=\"bad\">";
 
 std::string repeated(std::string_view words, std::size_t times) {
@@ -71,12 +93,11 @@ std::string repeated(std::string_view words, std::size_t times) {
   return out;
 }
 
-/// A text, what is said about it, and within which time.
+/// A text, and what is said about it.
 struct Hostile {
   const char* name;
   std::function<std::string()> xml;
   const char* complaint;
-  std::chrono::nanoseconds limit = kSoon;
 };
 
 class HostileProfile : public testing::TestWithParam<Hostile> {};
@@ -89,10 +110,10 @@ TEST_P(HostileProfile, IsRefusedSoonAndInLittleMemory) {
   // The schema is read beforehand, as in a service that reads many profiles.
   ASSERT_FALSE(read_profile_text("<x/>", "x", folder.path(), options));
   const auto outcome =
-      in_a_child([&] { return read_profile_text(xml, "bad.mvm.xml", folder.path(), options); });
-  RecordProperty("milliseconds", static_cast<int>(outcome.time / 1ms));
+      in_a_child([&] { return load_profile_text(xml, "bad.mvm.xml", folder.path(), options, {}); });
+  record(outcome);
   EXPECT_TRUE(outcome.refused);
-  EXPECT_LT(outcome.time, GetParam().limit);
+  EXPECT_LT(outcome.time, kSoon);
   EXPECT_NE(std::string(outcome.message).find(GetParam().complaint), std::string::npos)
       << outcome.message;
 }
@@ -132,12 +153,31 @@ const Hostile kHostile[] = {
      [] { return with_job(text("count=\"", repeated("1", 3'000'000), "\""), ""); },
      "attribute of more than"},
     {"many_elements", [] { return with_job("", repeated("<arg/>", 200'000)); },
-     "more than 100000 elements"},
-    {"many_unknown_elements", [] { return with_job("", repeated("<x/>", 90'000)); }, "no element",
-     kBounded},
+     "more than 50000 elements"},
+    {"many_attributes_in_all",
+     [] { return with_job("", repeated("<arg a=\"\" b=\"\" c=\"\"/>", 40'000)); },
+     "more than 100000 attributes"},
+    {"many_unknown_elements", [] { return with_job("", repeated("<x/>", 49'000)); }, "no element"},
     {"many_unknown_attributes",
-     [] { return with_job("", repeated("<arg x=\"\" y=\"\"/>", 90'000)); }, "no attribute",
-     kBounded},
+     [] { return with_job("", repeated("<arg x=\"\" y=\"\"/>", 49'000)); }, "no attribute"},
+    {"many_missing_attributes", [] { return with_job("", repeated("<env/>", 49'000)); },
+     "needs the attribute"},
+    {"many_bad_values",
+     [] { return text(kHead, repeated("<job name=\"?\" count=\"?\"/>", 49'000), "</profile>"); },
+     "is not"},
+    {"many_missing_sources", [] { return with_job("", repeated("<source>x</source>", 49'000)); },
+     "is not found"},
+    {"many_bad_expressions", [] { return with_job("", repeated("<arg>${x+}</arg>", 49'000)); },
+     "unknown name"},
+    {"many_rules_that_match_nothing",
+     [] {
+       auto xml = text(kHead,
+                       "<job name=\"a\" count=\"16\"><source>job.cpp</source></job>"
+                       "<topology><graph kind=\"torus\" over=\"a\"/></topology><queues>");
+       for (int i = 0; i < 9'999; ++i) xml += text("<queue on=\"a.x", i, "\" capacity=\"1\"/>");
+       return xml + "</queues></profile>";
+     },
+     "matches no"},
     {"dollars", [] { return with_job(text("count=\"", repeated("$", 65'000), "\""), ""); },
      "count"},
     {"braces", [] { return with_job(text("count=\"", repeated("${", 32'000), "\""), ""); },
@@ -167,7 +207,7 @@ const Hostile kHostile[] = {
        for (int i = 0; i < 30'000; ++i) xml += "<link from=\"x.y\" to=\"z.y\"/>\n";
        return xml + "</topology></profile>";
      },
-     "no <source>", kBounded},
+     "no <source>"},
     {"zero_byte", [] { return std::string(kHead) + std::string(1, '\0'); }, "zero byte"},
     {"utf16", [] { return std::string("\xFF\xFE<\0p\0", 6); }, "zero byte"},
     {"utf7", [] { return std::string("<?xml version='1.0' encoding='UTF-7'?><p/>"); }, "UTF-8"},
@@ -184,7 +224,8 @@ TEST(HostileFile, AGigabyteOfAttributesIsNotEvenRead) {
   std::filesystem::resize_file(file, 1u << 30);  // sparse: the test writes no gigabyte
   ReadOptions options;
   options.schema = default_schema();
-  const auto outcome = in_a_child([&] { return read_profile(file, options); });
+  const auto outcome = in_a_child([&] { return load_profile(file, options, {}); });
+  record(outcome);
   EXPECT_TRUE(outcome.refused);
   EXPECT_LT(outcome.time, kSoon);
   EXPECT_NE(std::string(outcome.message).find("larger than 4 MiB"), std::string::npos)
@@ -197,7 +238,8 @@ TEST(HostileFile, AFifoIsNotWaitedFor) {
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   ReadOptions options;
   options.schema = default_schema();
-  const auto outcome = in_a_child([&] { return read_profile(fifo, options); });
+  const auto outcome = in_a_child([&] { return load_profile(fifo, options, {}); });
+  record(outcome);
   EXPECT_TRUE(outcome.refused);
 }
 

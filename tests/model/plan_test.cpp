@@ -219,10 +219,10 @@ TEST(TaskWords, MistakesAreToldOncePerJob) {
   job.folder = "/nowhere";
   job.inputs = {"missing.csv"};
   EXPECT_EQ(refusal(made),
-            "test.mvm.xml:1: job 'cell': the word 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…' has "
-            "5000 bytes; at most 4096 are possible: pass long values in an <input> file\n"
             "test.mvm.xml:1: job 'cell': input /nowhere/missing.csv is not there: create it, or "
-            "mend <input>\n");
+            "mend <input>\n"
+            "test.mvm.xml:1: job 'cell': the word 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…' has "
+            "5000 bytes; at most 4096 are possible: pass long values in an <input> file\n");
 }
 
 // ---- queue rules ----
@@ -420,8 +420,9 @@ TEST(Placement, RefusesMachinesThatCannotBe) {
             "test.mvm.xml:4: machines of 3 cpus, but only 2 cores are usable here: lower cpus=, "
             "or leave it out\n"
             "test.mvm.xml:5: a machine has at least one of cpus=\n"
-            "test.mvm.xml:6: a cluster has 1 to 1024 machines: mend count=\n"
-            "test.mvm.xml:7: a cluster has 1 to 1024 machines: mend count=\n");
+            "test.mvm.xml:6: a cluster has at least one of count=\n"
+            "test.mvm.xml:7: the cluster has 2003 machines up to here; at most 1024 are possible: "
+            "lower count=\n");
 }
 
 TEST(Placement, IsTheSameEveryTime) {

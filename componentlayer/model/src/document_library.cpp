@@ -65,6 +65,8 @@ const Document* DocumentLibrary::add(std::string_view xml, const std::string& sh
     diagnostics_.push_back({shown, line, std::move(finding.message)});
     document->found.emplace(finding.element, std::move(finding.attribute));
   }
+  // So much is wrong with it that reading on would say nothing that anybody reads.
+  if (document->found.size() > kMaxDiagnostics) return nullptr;
   auto& slot = documents_[shown];
   slot = std::move(document);
   return slot.get();
@@ -130,23 +132,23 @@ void DocumentLibrary::refuse_own_content(const XmlElement& element, Reading& rea
   }
 }
 
-bool DocumentLibrary::follow(const XmlElement& element, Reading& reading,
-                             const std::function<void(const XmlElement&, Reading&)>& visit) {
+Followed DocumentLibrary::follow(const XmlElement& element, Reading& reading,
+                                 const std::function<void(const XmlElement&, Reading&)>& visit) {
   if (element.attribute("ref") == nullptr) {
     for (const auto& child : element.children) {
       if (child.name != "set") continue;
       reading.complain(child, "", "<set> gives parameters to a referred document, but <",
                        element.name, "> has no ref; add ref= or remove <set>");
     }
-    return false;
+    return Followed::kNoReference;
   }
   refuse_own_content(element, reading);
   const auto name = reading.words(element, "ref");
-  if (!name) return true;
+  if (!name) return Followed::kFailed;
   if (!is_reference(*name)) {
     reading.complain_value(element, "ref", *name,
                            "is not the name of a document, without '..' or a leading '/'");
-    return true;
+    return Followed::kFailed;
   }
   const auto found = find(*name, reading.document());
   if (!found) {
@@ -156,32 +158,32 @@ bool DocumentLibrary::follow(const XmlElement& element, Reading& reading,
              folders_.empty() ? std::string("any profile folder") : "the profile folders",
              did_you_mean(*name, names_beside(*name, reading.document())), " (looked for ", *name,
              kExtension, ")"));
-    return true;
+    return Followed::kFailed;
   }
   if (std::ranges::find(reading.chain, found->shown) != reading.chain.end()) {
     reading.complain(element, "ref", "documents refer to each other in a circle: ",
                      chain_words(reading.chain, found->shown));
-    return true;
+    return Followed::kFailed;
   }
   if (reading.chain.size() > kMaxReferences) {
     reading.complain(element, "ref", "references are nested deeper than ", kMaxReferences, ": ",
                      chain_words(reading.chain, found->shown));
-    return true;
+    return Followed::kFailed;
   }
   const auto* document = open(*found, element, reading);
-  if (document == nullptr) return true;
+  if (document == nullptr) return Followed::kFailed;
   if (document->root.name != element.name) {
     reading.complain(element, "ref", "ref=\"", *name, "\" in <", element.name, "> names ",
                      found->shown, ", which is a <", document->root.name, "> document; a <",
                      element.name, "> document is needed");
-    return true;
+    return Followed::kFailed;
   }
   Reading inner(*document, diagnostics_);
   inner.chain = reading.chain;
   inner.chain.push_back(found->shown);
   read_parameters(inner, given_values(element, reading), diagnostics_);
   visit(document->root, inner);
-  return true;
+  return Followed::kVisited;
 }
 
 }  // namespace mvm::model

@@ -15,6 +15,12 @@
 
 namespace mvm::model {
 
+enum class Followed {
+  kNoReference,  ///< the element has no `ref=`: its own content counts
+  kVisited,
+  kFailed,  ///< what the reference leads to is not known; somebody complained
+};
+
 /// Where documents come from: finds what a `ref=` names, beside the document that refers to it and
 /// then in the profile folders, and reads each file once.
 class DocumentLibrary {
@@ -23,15 +29,14 @@ class DocumentLibrary {
                   Diagnostics& diagnostics)
       : schema_(schema), folders_(std::move(folders)), diagnostics_(diagnostics) {}
 
-  /// Reads a text as a document. Null when it is no document at all; complaints are added.
+  /// Reads a text as a document. Null when it is none, or wrong all over; complaints are added.
   const Document* add(std::string_view xml, const std::string& shown,
                       const std::filesystem::path& folder);
 
   /// If `element` has a `ref=`: reads the document that it names, with the parameters that its
-  /// `<set>` children give, calls `visit` with the document's root, and returns true; also when
-  /// that fails, after complaining. Without a `ref=` it returns false.
-  bool follow(const XmlElement& element, Reading& reading,
-              const std::function<void(const XmlElement&, Reading&)>& visit);
+  /// `<set>` children give, and calls `visit` with the document's root.
+  Followed follow(const XmlElement& element, Reading& reading,
+                  const std::function<void(const XmlElement&, Reading&)>& visit);
 
  private:
   struct Found {

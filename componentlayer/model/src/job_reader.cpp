@@ -35,9 +35,10 @@ void read_source(const XmlElement& element, Reading& reading, JobModel& job) {
 /// parameter of that name must not mean another number.
 bool check_words(const XmlElement& element, std::string_view attribute, const std::string& words,
                  Reading& reading, const JobModel& job) {
+  if (job.count == 0 && mentions(words, "count")) return false;
   const auto count = std::max(job.count, 1u);
   const auto parameter = reading.scope().find("count");
-  if (parameter != reading.scope().end() && job.count > 0 && mentions(words, "count") &&
+  if (parameter != reading.scope().end() && mentions(words, "count") &&
       parameter->second != Value(static_cast<double>(count))) {
     reading.complain(element, attribute, "count means the ", count, " tasks of job '", job.name,
                      "' here, not the parameter 'count'; rename the parameter");
@@ -62,14 +63,16 @@ void read_environment(const XmlElement& element, Reading& reading, JobModel& job
 void read_input(const XmlElement& element, Reading& reading, JobModel& job) {
   if (element.words.empty()) return;
   if (!check_words(element, "", element.words, reading, job)) return;
-  job.inputs.push_back(element.words);
   // What depends on the task is looked for when the tasks are known.
-  if (mentions(element.words, "index") || mentions(element.words, "count")) return;
-  const auto words = expand(element.words, reading.scope());
-  if (!words) return;
-  if (const auto file = source_files(*words, reading.document().folder); !file) {
-    reading.complain(element, "", "input ", file.error().message);
+  if (!mentions(element.words, "index") && !mentions(element.words, "count")) {
+    const auto words = expand(element.words, reading.scope());
+    if (!words) return;
+    if (const auto file = source_files(*words, reading.document().folder); !file) {
+      reading.complain(element, "", "input ", file.error().message);
+      return;
+    }
   }
+  job.inputs.push_back(element.words);
 }
 
 void read_output(const XmlElement& element, Reading& reading, JobModel& job) {
@@ -118,8 +121,11 @@ void read_content(const XmlElement& element, Reading& reading, JobModel& job) {
 }
 
 void read_count(const XmlElement& element, Reading& reading, JobModel& job) {
-  if (element.attribute("count") == nullptr) return;
-  job.count = reading.whole(element, "count", 1, kMaxTasks).value_or(0);
+  if (element.attribute("count") != nullptr) {
+    job.count = reading.whole(element, "count", 1, kMaxTasks).value_or(0);
+  } else if (!reading.is_clear(element, {"name", "execution", "ref"})) {
+    job.count = 0;  // an attribute that the schema does not know may be meant for it
+  }
 }
 
 void read_execution(const XmlElement& element, Reading& reading, JobModel& job) {
@@ -133,11 +139,12 @@ void read_parts(const XmlElement& element, Reading& reading, DocumentLibrary& li
                 bool count_is_known, JobModel& job) {
   if (!count_is_known) read_count(element, reading, job);
   count_is_known = count_is_known || element.attribute("count") != nullptr;
-  const bool followed =
+  const auto followed =
       library.follow(element, reading, [&](const XmlElement& inner, Reading& inner_reading) {
         read_parts(inner, inner_reading, library, count_is_known, job);
       });
-  if (!followed) read_content(element, reading, job);
+  if (followed == Followed::kNoReference) read_content(element, reading, job);
+  if (followed == Followed::kFailed && !count_is_known) job.count = 0;
   read_execution(element, reading, job);
 }
 

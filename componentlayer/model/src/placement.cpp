@@ -109,9 +109,13 @@ std::expected<std::vector<PlannedMachine>, Diagnostics> plan_machines(
     if (statement.cpus && *statement.cpus == 0) {
       complaints.push_back({place.file, place.line, "a machine has at least one of cpus="});
     }
-    if (statement.count == 0 || count > kMaxMachines) {
+    if (statement.count == 0) {
+      complaints.push_back({place.file, place.line, "a cluster has at least one of count="});
+    }
+    if (count > kMaxMachines && count - statement.count <= kMaxMachines) {
       complaints.push_back({place.file, place.line,
-                            text("a cluster has 1 to ", kMaxMachines, " machines: mend count=")});
+                            text("the cluster has ", count, " machines up to here; at most ",
+                                 kMaxMachines, " are possible: lower count=")});
     }
   }
   if (!complaints.empty()) return std::unexpected(std::move(complaints));

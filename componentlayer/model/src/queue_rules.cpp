@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -23,7 +24,7 @@ bool port_matches(std::string_view pattern, std::string_view port) {
 }
 
 std::pair<std::size_t, std::size_t> rank_of(const QueueRule& rule) {
-  const std::size_t tasks = rule.job == "*" ? 0 : rule.index ? 2 : 1;
+  const std::size_t tasks = (rule.job == "*" ? 0 : 2) + (rule.index ? 1 : 0);
   return {tasks, is_beginning(rule.port) ? rule.port.size() - 1 : kWholeName};
 }
 
@@ -64,6 +65,7 @@ QueueRules::QueueRules(const Profile& profile, const Topology& topology)
     check_values(rule);
     ranked_.push_back({&rule, rank_of(rule)});
   }
+  check_contradictions();
   std::ranges::stable_sort(ranked_, {}, &Ranked::rank);
   rules_of_job_.resize(profile.jobs.size());
   tasks_differ_.resize(profile.jobs.size());
@@ -77,7 +79,15 @@ QueueRules::QueueRules(const Profile& profile, const Topology& topology)
   }
 }
 
-queue::QueueSpec QueueRules::spec_for(std::uint32_t vertex, std::uint32_t port) {
+queue::QueueSpec QueueRules::spec_for(std::span<const Edge> channel) {
+  auto spec = spec_at(channel.front().to, channel.front().to_port);
+  for (const auto& edge : channel.subspan(1)) {
+    if (spec_at(edge.to, edge.to_port) != spec) complain_receivers_differ(edge);
+  }
+  return spec;
+}
+
+queue::QueueSpec QueueRules::spec_at(std::uint32_t vertex, std::uint32_t port) {
   const auto& task = topology_.vertices[vertex];
   if (rules_of_job_[task.job].empty()) return {};
   if (tasks_differ_[task.job]) return merge(task, port);
@@ -89,37 +99,51 @@ queue::QueueSpec QueueRules::spec_for(std::uint32_t vertex, std::uint32_t port) 
 
 queue::QueueSpec QueueRules::merge(const Vertex& vertex, std::uint32_t port) {
   queue::QueueSpec spec;
-  Setting<queue::QueueType> type{spec.type};
-  Setting<queue::Overflow> overflow{spec.overflow};
-  Setting<std::uint32_t> capacity{spec.capacity};
-  Setting<Bytes> bytes{spec.bytes};
   for (const auto i : rules_of_job_[vertex.job]) {
     auto& ranked = ranked_[i];
     const auto& rule = *ranked.rule;
     if (!task_matches(rule, vertex) || !port_matches(rule.port, topology_.ports[port])) continue;
     ranked.matched = true;
-    set(type, rule.type, ranked, "type");
-    set(overflow, rule.overflow, ranked, "overflow");
-    set(capacity, rule.capacity, ranked, "capacity");
-    set(bytes, rule.bytes, ranked, "bytes");
+    spec.type = rule.type.value_or(spec.type);
+    spec.overflow = rule.overflow.value_or(spec.overflow);
+    spec.capacity = rule.capacity.value_or(spec.capacity);
+    spec.bytes = rule.bytes.value_or(spec.bytes);
   }
   return spec;
 }
 
-template <typename T>
-void QueueRules::set(Setting<T>& setting, const std::optional<T>& wanted, const Ranked& by,
-                     std::string_view attribute) {
-  if (!wanted) return;
-  if (setting.by != nullptr && setting.by->rank == by.rank && setting.value != *wanted &&
-      contradicting_.insert({setting.by->rule, by.rule}).second) {
-    const auto& other = *setting.by->rule;
-    complain(*by.rule, text(attribute, "=\"", shown(*wanted), "\" contradicts ", attribute, "=\"",
-                            shown(setting.value), "\" of the equally specific rule on '",
-                            shown(other), "' at ", other.place.file, ":", other.place.line,
-                            ": remove one, or make its selector more specific"));
+/// Rules of one rank that match one end have the same selector. They are compared by that, so that
+/// a contradiction is found although the rules match nothing yet.
+void QueueRules::check_contradictions() {
+  using Selector = std::tuple<std::string_view, std::optional<std::uint32_t>, std::string_view>;
+  std::map<Selector, std::vector<const QueueRule*>> alike;
+  for (const auto& rule : profile_.queues) {
+    alike[{rule.job, rule.index, rule.port}].push_back(&rule);
   }
-  setting.value = *wanted;
-  setting.by = &by;
+  for (const auto& [selector, rules] : alike) {
+    check_agreement(rules, &QueueRule::type, "type");
+    check_agreement(rules, &QueueRule::overflow, "overflow");
+    check_agreement(rules, &QueueRule::capacity, "capacity");
+    check_agreement(rules, &QueueRule::bytes, "bytes");
+  }
+}
+
+template <typename T>
+void QueueRules::check_agreement(const std::vector<const QueueRule*>& rules,
+                                 std::optional<T> QueueRule::* setting,
+                                 std::string_view attribute) {
+  const QueueRule* earlier = nullptr;
+  for (const auto* rule : rules) {
+    const auto& wanted = rule->*setting;
+    if (!wanted) continue;
+    const auto* other = std::exchange(earlier, rule);
+    if (other == nullptr || other->*setting == wanted) continue;
+    if (!contradicting_.insert({other, rule}).second) continue;
+    complain(*rule, text(attribute, "=\"", shown(*wanted), "\" contradicts ", attribute, "=\"",
+                         shown(*(other->*setting)), "\" of the equally specific rule on '",
+                         shown(*other), "' at ", other->place.file, ":", other->place.line,
+                         ": remove one, or make its selector more specific"));
+  }
 }
 
 void QueueRules::check_values(const QueueRule& rule) {
@@ -138,14 +162,25 @@ void QueueRules::complain(const QueueRule& rule, std::string message) {
       {rule.place.file, rule.place.line, text("queue rule on '", shown(rule), "': ", message)});
 }
 
-Diagnostics QueueRules::complaints() {
+void QueueRules::complain_receivers_differ(const Edge& edge) {
+  if (std::exchange(complained_statement_, edge.statement) == edge.statement) return;
+  const auto& link = profile_.links[edge.statement - profile_.graphs.size()];
+  complaints_.push_back(
+      {link.place.file, link.place.line,
+       text("this link is one shared queue, but queue rules tell its receivers apart: let them ",
+            "name ", link.to.job, "[*].", link.to.port, ", not single tasks")});
+}
+
+Diagnostics QueueRules::complaints(const Gaps& gaps) {
   for (const auto& ranked : ranked_) {
-    if (!ranked.matched) complain_unmatched(*ranked.rule);
+    // Each look at the whole topology takes a while, and nobody reads more.
+    if (complaints_.size() > kMaxDiagnostics) break;
+    if (!ranked.matched && !gaps.may_match(*ranked.rule)) complain_unmatched(*ranked.rule, gaps);
   }
   return std::exchange(complaints_, {});
 }
 
-void QueueRules::complain_unmatched(const QueueRule& rule) {
+void QueueRules::complain_unmatched(const QueueRule& rule, const Gaps& gaps) {
   const auto is_meant = [&](const Vertex& vertex) {
     return (rule.job == "*" || profile_.jobs[vertex.job].name == rule.job) &&
            task_matches(rule, vertex);
@@ -156,7 +191,8 @@ void QueueRules::complain_unmatched(const QueueRule& rule) {
   if (rule.job != "*" && job == profile_.jobs.end()) {
     return complain(rule, text("unknown job '", rule.job, "'", did_you_mean(rule.job, jobs)));
   }
-  if (job != profile_.jobs.end() && rule.index && *rule.index >= job->count) {
+  const bool counted = job != profile_.jobs.end() && job->count > 0;
+  if (counted && rule.index && *rule.index >= job->count) {
     return complain(rule, text("job '", rule.job, "' has ", job->count,
                                job->count == 1 ? " task" : " tasks", ", numbered from 0"));
   }
@@ -166,10 +202,13 @@ void QueueRules::complain_unmatched(const QueueRule& rule) {
     if (is_meant(topology_.vertices[edge.to])) receives[edge.to_port] = true;
     if (is_meant(topology_.vertices[edge.from])) sends[edge.from_port] = true;
   }
-  std::vector<std::string> receiving;
+  std::vector<std::string> receiving = gaps.port_words(rule);
   bool only_sends = false;
   for (std::size_t port = 0; port < topology_.ports.size(); ++port) {
-    if (receives[port]) receiving.push_back(topology_.ports[port]);
+    const auto& name = topology_.ports[port];
+    if (receives[port] && std::ranges::find(receiving, name) == receiving.end()) {
+      receiving.push_back(name);
+    }
     only_sends |= sends[port] && port_matches(rule.port, topology_.ports[port]);
   }
   if (only_sends) {

@@ -25,7 +25,24 @@ Place Reading::place(const XmlElement& element) const {
   return {document_.shown, element.line};
 }
 
+bool Reading::is_clear(const XmlElement& element,
+                       const std::vector<std::string_view>& harmless) const {
+  const auto has_none = [&](const std::set<std::pair<std::size_t, std::string>>& doubts) {
+    for (auto doubt = doubts.lower_bound({element.number, ""});
+         doubt != doubts.end() && doubt->first == element.number; ++doubt) {
+      const auto& attribute = doubt->second;
+      if (!attribute.empty() && std::ranges::find(harmless, attribute) == harmless.end()) {
+        return false;
+      }
+    }
+    return true;
+  };
+  return has_none(doubtful_) && has_none(document_.found);
+}
+
 void Reading::add(const XmlElement& element, std::string_view attribute, std::string message) {
+  doubtful_.emplace(element.number, attribute);
+  if (has_enough()) return;
   if (document_.found.contains({element.number, std::string(attribute)})) return;
   const auto* written = element.attribute(attribute);
   const int line = written == nullptr ? element.line : written->line;
@@ -48,7 +65,9 @@ void Reading::complain_value(const XmlElement& element, std::string_view attribu
 
 std::optional<std::string> Reading::expanded(const XmlElement& element, std::string_view attribute,
                                              const std::string& raw, const Scope& scope) {
-  if (std::ranges::any_of(unknown_, [&](const auto& name) { return mentions(raw, name); })) {
+  const auto is_used = [&](const auto& name) { return mentions(raw, name); };
+  if (has_enough() || std::ranges::any_of(unknown_, is_used)) {
+    doubtful_.emplace(element.number, attribute);
     return {};
   }
   auto value = expand(raw, scope);

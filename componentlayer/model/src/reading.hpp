@@ -37,8 +37,9 @@ class Reading {
   [[nodiscard]] const Scope& scope() const { return scope_; }
   [[nodiscard]] Place place(const XmlElement& element) const;
 
-  /// So many complaints that further ones, which nobody will read, need not be worded.
-  [[nodiscard]] bool has_enough() const { return diagnostics_.size() > 10 * kMaxDiagnostics; }
+  /// So many complaints that nobody will read further ones. From then on no value can be had and no
+  /// complaint is added, so that what is left costs nothing.
+  [[nodiscard]] bool has_enough() const { return diagnostics_.size() > kMaxDiagnostics; }
 
   /// Names of documents that referred to this one, the profile first.
   std::vector<std::string> chain;
@@ -46,6 +47,11 @@ class Reading {
   void define(const std::string& name, Value value) { scope_[name] = std::move(value); }
   /// A parameter without a usable value: expressions that use it are not evaluated.
   void define_unknown(const std::string& name) { unknown_.insert(name); }
+
+  /// True when all attributes of the element could be read, those named `harmless` aside; an
+  /// attribute that the schema does not know counts, because it may be the misspelt name of one.
+  [[nodiscard]] bool is_clear(const XmlElement& element,
+                              const std::vector<std::string_view>& harmless = {}) const;
 
   /// Complains about an attribute; about the element when `attribute` is empty. Silent where the
   /// schema already complained.
@@ -106,6 +112,7 @@ class Reading {
   Diagnostics& diagnostics_;
   Scope scope_;
   std::set<std::string> unknown_;
+  std::set<std::pair<std::size_t, std::string>> doubtful_;  ///< element, attribute: without a value
 };
 
 }  // namespace mvm::model

@@ -90,6 +90,9 @@ struct RawFinding {
 struct Findings {
   std::set<RawFinding> all;
   std::vector<xmlNodePtr> unexpected;  ///< of this pass
+
+  /// Nobody reads more; wording each of a hundred thousand would take long.
+  [[nodiscard]] bool are_enough() const { return all.size() > kMaxDiagnostics; }
 };
 
 Verdict verdict_of(const xmlError& error) {
@@ -129,10 +132,21 @@ std::string attribute_of(std::string_view message) {
   return std::string(name.substr(name.find('}') + 1));
 }
 
+/// The validator cannot be told to stop, but it walks the tree; so what it has not seen yet is
+/// taken away. It is to be called while the validator is at `node`.
+void cut_behind(xmlNodePtr node) {
+  for (; node != nullptr && node->type == XML_ELEMENT_NODE; node = node->parent) {
+    while (auto* unseen = node->next) {
+      xmlUnlinkNode(unseen);
+      xmlFreeNode(unseen);
+    }
+  }
+}
+
 void collect_finding(void* context, xmlErrorPtr error) {
   auto& findings = *static_cast<Findings*>(context);
   auto* node = static_cast<xmlNodePtr>(error->node);
-  if (node == nullptr || findings.all.size() > kMaxDiagnostics) return;
+  if (node == nullptr || findings.are_enough()) return;
   if (node->type == XML_ATTRIBUTE_NODE) node = node->parent;
   const auto message = one_line(error->message);
   const auto verdict = verdict_of(*error);
@@ -144,6 +158,7 @@ void collect_finding(void* context, xmlErrorPtr error) {
       node->parent->type == XML_ELEMENT_NODE) {
     findings.unexpected.push_back(node);
   }
+  if (findings.are_enough()) cut_behind(node);
 }
 
 /// The validator skips what follows an unexpected element. Taking such elements out and looking
@@ -157,7 +172,7 @@ void validate(xmlSchemaPtr schema, xmlDocPtr doc, int passes, Findings& findings
     const Validator validator(xmlSchemaNewValidCtxt(schema));
     xmlSchemaSetValidStructuredErrors(validator.get(), collect_finding, &findings);
     xmlSchemaValidateDoc(validator.get(), doc);
-    if (findings.unexpected.empty()) return;
+    if (findings.unexpected.empty() || findings.are_enough()) return;
     for (auto* node : std::set(findings.unexpected.begin(), findings.unexpected.end())) {
       xmlUnlinkNode(node);
       xmlFreeNode(node);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include <mvm/model/plan.hpp>
+
 #include "selector.hpp"
 #include "wording.hpp"
 
@@ -37,6 +39,7 @@ void read_rule(const XmlElement& element, Reading& reading, const JobNames& jobs
   if (rule.bytes && *rule.bytes > queue::kMaxQueueBytes) {
     reading.complain(element, "bytes", "bytes of <queue> is ", to_string(*rule.bytes),
                      "; a queue holds at most ", to_string(queue::kMaxQueueBytes));
+    rule.bytes.reset();
   }
   const auto is_setting = [](const XmlAttribute& attribute) { return attribute.name != "on"; };
   if (std::ranges::none_of(element.attributes, is_setting)) {
@@ -53,8 +56,9 @@ void read_rule(const XmlElement& element, Reading& reading, const JobNames& jobs
   }
   if (selector->job != "*") {
     if (!jobs.check(element, "on", selector->job, reading)) return;
-    if (selector->index) {
-      jobs.check_index(element, "on", selector->job, *selector->index, reading);
+    if (selector->index &&
+        !jobs.check_index(element, "on", selector->job, *selector->index, reading)) {
+      return;
     }
   }
   rule.job = selector->job;
@@ -117,25 +121,25 @@ void read_on_failure(const XmlElement& element, Reading& reading, PolicyModel& p
 void read_queues(const XmlElement& element, Reading& reading, const JobNames& jobs,
                  Profile& profile) {
   for (const auto& child : element.children) {
-    if (child.name == "queue") read_rule(child, reading, jobs, profile);
+    if (child.name != "queue") continue;
+    if (profile.queues.size() == kMaxQueueRules) {
+      reading.complain(child, "", "the profile has more than ", kMaxQueueRules,
+                       " queue rules; let a selector such as job[*].* name many queues");
+      return;
+    }
+    read_rule(child, reading, jobs, profile);
   }
 }
 
 void read_cluster(const XmlElement& element, Reading& reading, DocumentLibrary& library,
                   Profile& profile) {
-  const bool followed =
+  const auto followed =
       library.follow(element, reading, [&](const XmlElement& inner, Reading& inner_reading) {
         read_cluster(inner, inner_reading, library, profile);
       });
-  if (followed) return;
+  if (followed != Followed::kNoReference) return;
   for (const auto& child : element.children) {
     if (child.name == "machines") read_machines(child, reading, profile);
-  }
-  std::uint64_t total = 0;
-  for (const auto& machines : profile.machines) total += machines.count;
-  if (total > kMaxMachines) {
-    reading.complain(element, "", "the cluster has ", total, " machines; at most ", kMaxMachines,
-                     " are possible");
   }
 }
 

@@ -19,7 +19,8 @@ void read_cluster(const XmlElement& element, Reading& reading, DocumentLibrary& 
 /// Reads `<policy>`.
 void read_policy(const XmlElement& element, Reading& reading, PolicyModel& policy);
 
-inline constexpr std::uint32_t kMaxMachines = 4096;
 inline constexpr std::uint32_t kMaxCpus = 4096;
+/// Rules that name single tasks are compared with each port of their tasks.
+inline constexpr std::size_t kMaxQueueRules = 10'000;
 
 }  // namespace mvm::model

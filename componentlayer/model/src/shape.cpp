@@ -7,6 +7,7 @@
 
 #include "shapes/shape_builder.hpp"
 #include "shapes/shapes.hpp"
+#include "xml_element.hpp"
 
 namespace mvm::model {
 
@@ -15,24 +16,25 @@ namespace {
 struct ShapeKind {
   GraphKind kind;
   std::string_view word;
+  std::string_view receiving;  ///< its ports at which edges arrive; empty: they vary
   Result<Shape> (*make)(const ShapeRequest&);
 };
 
 // Every shape that a profile can name, in the order of GraphKind.
 constexpr std::array kShapeKinds = {
-    ShapeKind{GraphKind::kPipeline, "pipeline", make_pipeline},
-    ShapeKind{GraphKind::kLine, "line", make_line},
-    ShapeKind{GraphKind::kRing, "ring", make_ring},
-    ShapeKind{GraphKind::kStar, "star", make_star},
-    ShapeKind{GraphKind::kTree, "tree", make_tree},
-    ShapeKind{GraphKind::kMesh, "mesh", make_mesh},
-    ShapeKind{GraphKind::kTorus, "torus", make_torus},
-    ShapeKind{GraphKind::kHypercube, "hypercube", make_hypercube},
-    ShapeKind{GraphKind::kButterfly, "butterfly", make_butterfly},
-    ShapeKind{GraphKind::kComplete, "complete", make_complete},
-    ShapeKind{GraphKind::kBipartite, "bipartite", make_bipartite},
-    ShapeKind{GraphKind::kRandomRegular, "random-regular", make_random_regular},
-    ShapeKind{GraphKind::kFile, "file", make_file_shape},
+    ShapeKind{GraphKind::kPipeline, "pipeline", "in", make_pipeline},
+    ShapeKind{GraphKind::kLine, "line", "left right", make_line},
+    ShapeKind{GraphKind::kRing, "ring", "prev next", make_ring},
+    ShapeKind{GraphKind::kStar, "star", "hub leaf#", make_star},
+    ShapeKind{GraphKind::kTree, "tree", "parent child#", make_tree},
+    ShapeKind{GraphKind::kMesh, "mesh", "", make_mesh},
+    ShapeKind{GraphKind::kTorus, "torus", "", make_torus},
+    ShapeKind{GraphKind::kHypercube, "hypercube", "d#", make_hypercube},
+    ShapeKind{GraphKind::kButterfly, "butterfly", "in0 in1", make_butterfly},
+    ShapeKind{GraphKind::kComplete, "complete", "n#", make_complete},
+    ShapeKind{GraphKind::kBipartite, "bipartite", "n#", make_bipartite},
+    ShapeKind{GraphKind::kRandomRegular, "random-regular", "n#", make_random_regular},
+    ShapeKind{GraphKind::kFile, "file", "", make_file_shape},
 };
 
 constexpr bool rows_stand_at_their_kind() {
@@ -62,6 +64,13 @@ std::optional<GraphKind> parse_graph_kind(std::string_view word) {
   const auto row = std::ranges::find(kShapeKinds, word, &ShapeKind::word);
   if (row == kShapeKinds.end()) return std::nullopt;
   return row->kind;
+}
+
+std::vector<std::string> receiving_ports(GraphKind kind, std::size_t rank) {
+  if (kind == GraphKind::kMesh || kind == GraphKind::kTorus) {
+    return grid_ports(rank == 0 ? 2 : rank);
+  }
+  return split_words(kShapeKinds[static_cast<std::size_t>(kind)].receiving);
 }
 
 Result<Shape> make_shape(const ShapeRequest& request) {

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <optional>
-#include <tuple>
 #include <unordered_map>
 #include <utility>
+
+#include "expansion.hpp"
+#include "report.hpp"
 
 namespace mvm::model {
 
@@ -22,7 +24,8 @@ struct TaskRange {
 
 class Expansion {
  public:
-  explicit Expansion(const Profile& profile) : profile_(profile) {
+  Expansion(const Profile& profile, Gaps& gaps, Diagnostics& complaints)
+      : profile_(profile), gaps_(gaps), complaints_(complaints) {
     std::uint32_t job = 0;
     for (const auto& model : profile.jobs) {
       jobs_.emplace(model.name, job);
@@ -35,16 +38,21 @@ class Expansion {
     }
   }
 
-  void add(const GraphStatement& graph, std::uint32_t statement);
-  void add(const LinkStatement& link, std::uint32_t statement);
-  std::expected<Topology, Diagnostics> finish();
+  /// Adds the edges of a graph or link, or a gap where there should be some.
+  template <typename Statement>
+  void add(const Statement& statement) {
+    if (!expand(statement, next_statement_++)) gaps_.add(statement);
+  }
+  Topology finish();
 
  private:
   template <typename... Pieces>
   void complain(const Place& place, const Pieces&... pieces) {
-    diagnostics_.push_back({place.file, place.line, text(pieces...)});
+    complaints_.push_back({place.file, place.line, text(pieces...)});
   }
 
+  bool expand(const GraphStatement& graph, std::uint32_t statement);
+  bool expand(const LinkStatement& link, std::uint32_t statement);
   std::optional<std::uint32_t> job_number(const std::string& name, const Place& place);
   std::optional<std::vector<std::uint32_t>> vertices_under(const GraphStatement& graph);
   std::optional<std::vector<std::uint32_t>> intern_ports(const GraphStatement& graph,
@@ -57,8 +65,10 @@ class Expansion {
   std::optional<std::uint32_t> intern(const std::string& port, const Place& place);
 
   const Profile& profile_;
+  Gaps& gaps_;
+  Diagnostics& complaints_;
   Topology topology_;
-  Diagnostics diagnostics_;
+  std::uint32_t next_statement_ = 0;
   std::unordered_map<std::string, std::uint32_t> jobs_;
   std::vector<std::string> job_names_;
   std::vector<std::uint32_t> first_vertex_;  // by job
@@ -109,7 +119,9 @@ std::optional<std::vector<std::uint32_t>> Expansion::vertices_under(const GraphS
       complain(graph.place, "job '", graph.over[i], "' is named twice in over=: once is enough");
       return std::nullopt;
     }
-    for (std::uint32_t index = 0; index < profile_.jobs[*job].count; ++index) {
+    const auto count = profile_.jobs[*job].count;
+    if (count == 0) return std::nullopt;  // not known
+    for (std::uint32_t index = 0; index < count; ++index) {
       vertices.push_back(first_vertex_[*job] + index);
     }
   }
@@ -179,20 +191,20 @@ std::unordered_map<std::uint64_t, std::uint32_t> edges_per_port(const Shape& sha
   return edges;
 }
 
-void Expansion::add(const GraphStatement& graph, std::uint32_t statement) {
+bool Expansion::expand(const GraphStatement& graph, std::uint32_t statement) {
   const auto vertices = vertices_under(graph);
-  if (!vertices) return;
+  if (!vertices) return false;
   const auto count = static_cast<std::uint32_t>(vertices->size());
   const auto first_part = profile_.jobs[jobs_.at(graph.over.front())].count;
   const auto shape = make_shape(request_for(graph, count, first_part));
   if (!shape) {
     complain(graph.place, to_string(graph.kind), " over ", job_words(graph.over), ": ",
              shape.error().message);
-    return;
+    return false;
   }
-  if (!has_room_for(shape->edges.size(), graph.place)) return;
+  if (!has_room_for(shape->edges.size(), graph.place)) return false;
   const auto ports = intern_ports(graph, *shape);
-  if (!ports || !claim_ports(graph, statement, *vertices, *ports, *shape)) return;
+  if (!ports || !claim_ports(graph, statement, *vertices, *ports, *shape)) return false;
 
   std::unordered_map<std::uint64_t, std::uint32_t> sharing;
   if (graph.kind == GraphKind::kFile) sharing = edges_per_port(*shape);
@@ -204,11 +216,12 @@ void Expansion::add(const GraphStatement& graph, std::uint32_t statement) {
                                graph.weight,
                                several ? kSharedPortSpread : queue::Spread::kOneToOne});
   }
-  if (shape->rank == 0) return;
+  if (shape->rank == 0) return true;
   for (std::uint32_t v = 0; v < count; ++v) {
     auto& coordinates = topology_.vertices[(*vertices)[v]].coordinates;
     if (coordinates.empty()) coordinates = shape->coordinates(v);
   }
+  return true;
 }
 
 // ---- links ----
@@ -222,6 +235,7 @@ std::optional<TaskRange> Expansion::tasks_at(const EndSelector& end, const Place
     return std::nullopt;
   }
   const auto count = profile_.jobs[*job].count;
+  if (count == 0) return std::nullopt;  // not known
   if (!end.index) return TaskRange{first_vertex_[*job], count};
   if (*end.index < count) return TaskRange{first_vertex_[*job] + *end.index, 1};
   complain(place, "there is no task ", end.job, "[", *end.index, "]: job '", end.job, "' has ",
@@ -229,10 +243,10 @@ std::optional<TaskRange> Expansion::tasks_at(const EndSelector& end, const Place
   return std::nullopt;
 }
 
-void Expansion::add(const LinkStatement& link, std::uint32_t statement) {
+bool Expansion::expand(const LinkStatement& link, std::uint32_t statement) {
   const auto from = tasks_at(link.from, link.place);
   const auto to = tasks_at(link.to, link.place);
-  if (!from || !to) return;
+  if (!from || !to) return false;
   const bool pairwise = link.spread == queue::Spread::kOneToOne;
   if (pairwise && from->count != to->count) {
     complain(link.place, "a one-to-one link needs as many senders as receivers, but ",
@@ -240,17 +254,17 @@ void Expansion::add(const LinkStatement& link, std::uint32_t statement) {
              ".", link.to.port, " for ", to->count, ": make them equal, name one task of each (",
              link.to.job,
              "[0]), or choose spread=\"each\", \"round-robin\", \"shared\" or \"hash\"");
-    return;
+    return false;
   }
   if (link.spread == queue::Spread::kShared && to->count > queue::kMaxListLength) {
     complain(link.place, "a shared queue has at most ", queue::kMaxListLength,
              " receivers, this one ", to->count, ": use spread=\"round-robin\" or fewer tasks");
-    return;
+    return false;
   }
   const auto edges = pairwise ? from->count : std::uint64_t{from->count} * to->count;
   const auto from_port = intern(link.from.port, link.place);
   const auto to_port = intern(link.to.port, link.place);
-  if (!from_port || !to_port || !has_room_for(edges, link.place)) return;
+  if (!from_port || !to_port || !has_room_for(edges, link.place)) return false;
 
   for (std::uint32_t i = 0; i < from->count; ++i) {
     const auto begin = pairwise ? i : 0;
@@ -260,15 +274,10 @@ void Expansion::add(const LinkStatement& link, std::uint32_t statement) {
                                  link.weight, link.spread});
     }
   }
+  return true;
 }
 
-std::expected<Topology, Diagnostics> Expansion::finish() {
-  if (!diagnostics_.empty()) {
-    std::ranges::stable_sort(diagnostics_, {}, [](const Diagnostic& diagnostic) {
-      return std::tie(diagnostic.file, diagnostic.line);
-    });
-    return std::unexpected(std::move(diagnostics_));
-  }
+Topology Expansion::finish() {
   for (auto& vertex : topology_.vertices) {
     if (vertex.coordinates.empty()) vertex.coordinates = {vertex.index};
   }
@@ -283,20 +292,27 @@ std::string Topology::vertex_name(const Profile& profile, std::uint32_t vertex) 
 }
 
 std::expected<Topology, Diagnostics> expand_topology(const Profile& profile) {
+  Gaps gaps;
+  Diagnostics complaints;
+  auto topology = expand_sound_statements(profile, gaps, complaints);
+  if (!complaints.empty()) return std::unexpected(report(std::move(complaints)));
+  return topology;
+}
+
+Topology expand_sound_statements(const Profile& profile, Gaps& gaps, Diagnostics& complaints) {
   std::uint64_t tasks = 0;
   for (const auto& job : profile.jobs) {
     tasks += job.count;
-    if (tasks > kMaxTasks) {
-      return std::unexpected(
-          Diagnostics{{job.place.file, job.place.line,
-                       text("job '", job.name, "' brings the profile to ", tasks,
-                            " tasks; at most ", kMaxTasks, " are possible: lower its count")}});
-    }
+    if (tasks <= kMaxTasks) continue;
+    complaints.push_back({job.place.file, job.place.line,
+                          text("job '", job.name, "' brings the profile to ", tasks,
+                               " tasks; at most ", kMaxTasks, " are possible: lower its count")});
+    gaps.add_any_port();
+    return {};
   }
-  Expansion expansion(profile);
-  std::uint32_t statement = 0;
-  for (const auto& graph : profile.graphs) expansion.add(graph, statement++);
-  for (const auto& link : profile.links) expansion.add(link, statement++);
+  Expansion expansion(profile, gaps, complaints);
+  for (const auto& graph : profile.graphs) expansion.add(graph);
+  for (const auto& link : profile.links) expansion.add(link);
   return expansion.finish();
 }
 

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <set>
 
+#include <mvm/model/shape.hpp>
+
 #include "selector.hpp"
 #include "source_files.hpp"
 #include "wording.hpp"
@@ -35,8 +37,8 @@ const std::vector<SpecialAttribute>& special_attributes() {
 
 class TopologyReader {
  public:
-  TopologyReader(Reading& reading, const JobNames& jobs, Profile& profile)
-      : reading_(reading), jobs_(jobs), profile_(profile) {}
+  TopologyReader(Reading& reading, const JobNames& jobs, ProfileDraft& draft)
+      : reading_(reading), jobs_(jobs), draft_(draft) {}
 
   void read_graph(const XmlElement& element) {
     GraphStatement graph;
@@ -57,7 +59,11 @@ class TopologyReader {
     graph.weight = reading_.whole(element, "weight", 1, kMaxWeight).value_or(1);
     read_prefix(element, graph);
     if (kind == GraphKind::kFile) read_href(element, graph);
-    profile_.graphs.push_back(std::move(graph));
+    if (is_clear(element, graph)) {
+      draft_.profile.graphs.push_back(std::move(graph));
+    } else {
+      add_gap(element, std::move(graph));
+    }
   }
 
   void read_link(const XmlElement& element) {
@@ -74,13 +80,44 @@ class TopologyReader {
     const auto spread = reading_.choice<queue::Spread>(element, "spread", spreads);
     if (spread) link.spread = *spread;
     link.weight = reading_.whole(element, "weight", 1, kMaxWeight).value_or(1);
-    if (!from || !to) return;
-    link.from = *from;
-    link.to = *to;
-    profile_.links.push_back(std::move(link));
+    if (to) link.to = *to;
+    if (from && to && reading_.is_clear(element, {"weight"})) {
+      link.from = *from;
+      draft_.profile.links.push_back(std::move(link));
+    } else if (to) {
+      draft_.gaps.add(link);
+    } else {
+      draft_.gaps.add_any_port();
+    }
   }
 
  private:
+  /// Whether everything is known that decides over the graph's vertices, edges and ports.
+  bool is_clear(const XmlElement& element, const GraphStatement& graph) const {
+    std::vector<std::string_view> harmless{"weight", "seed"};
+    for (const auto& special : special_attributes()) {
+      const bool foreign = std::ranges::find(special.kinds, graph.kind) == special.kinds.end();
+      if (foreign) harmless.emplace_back(special.name);
+    }
+    return reading_.is_clear(element, harmless) && knows_jobs(graph);
+  }
+
+  bool knows_jobs(const GraphStatement& graph) const {
+    return std::ranges::all_of(graph.over, [&](const auto& job) { return jobs_.find(job); });
+  }
+
+  /// The graph has ports that are not known where its kind, or what they are named by, is not.
+  void add_gap(const XmlElement& element, GraphStatement graph) {
+    std::vector<std::string_view> harmless{"over", "arity", "stages", "degree",
+                                           "seed", "href",  "weight"};
+    if (!knows_jobs(graph)) graph.over.clear();
+    if (reading_.is_clear(element, harmless)) {
+      draft_.gaps.add(graph);
+    } else {
+      draft_.gaps.add_any_port(graph.over);
+    }
+  }
+
   /// When the kind is a parameter, one graph carries the attributes of several kinds.
   void refuse_foreign_attributes(const XmlElement& element, GraphKind kind) {
     if (has_expression(element.attribute("kind")->value)) return;
@@ -186,22 +223,28 @@ class TopologyReader {
 
   Reading& reading_;
   const JobNames& jobs_;
-  Profile& profile_;
+  ProfileDraft& draft_;
 };
 
 }  // namespace
 
 void read_topology(const XmlElement& element, Reading& reading, DocumentLibrary& library,
-                   const JobNames& jobs, Profile& profile) {
-  const bool followed =
+                   const JobNames& jobs, ProfileDraft& draft) {
+  const auto followed =
       library.follow(element, reading, [&](const XmlElement& inner, Reading& inner_reading) {
-        read_topology(inner, inner_reading, library, jobs, profile);
+        read_topology(inner, inner_reading, library, jobs, draft);
       });
-  if (followed) return;
-  TopologyReader reader(reading, jobs, profile);
+  if (followed == Followed::kFailed) draft.gaps.add_any_port();
+  if (followed != Followed::kNoReference) return;
+  TopologyReader reader(reading, jobs, draft);
   for (const auto& child : element.children) {
-    if (child.name == "graph") reader.read_graph(child);
-    if (child.name == "link") reader.read_link(child);
+    if (child.name == "graph") {
+      reader.read_graph(child);
+    } else if (child.name == "link") {
+      reader.read_link(child);
+    } else if (child.name != "param") {
+      draft.gaps.add_any_port();  // a misspelt statement, perhaps
+    }
   }
 }
 

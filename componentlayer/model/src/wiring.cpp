@@ -6,7 +6,9 @@
 #include <span>
 #include <utility>
 
+#include "channel_runs.hpp"
 #include "queue_rules.hpp"
+#include "report.hpp"
 #include "task_words.hpp"
 
 namespace mvm::model {
@@ -59,12 +61,6 @@ class PortTable {
   std::vector<std::size_t> first_;
 };
 
-/// True for edges of one send group: what one statement lets leave one port. The topology keeps
-/// them next to each other.
-bool leave_together(const Edge& a, const Edge& b) {
-  return a.from == b.from && a.from_port == b.from_port && a.statement == b.statement;
-}
-
 class Wiring {
  public:
   Wiring(const Profile& profile, Plan& plan)
@@ -80,8 +76,7 @@ class Wiring {
     begin_machines();
     add_tasks();
     add_channels();
-    auto complaints = rules_.complaints();
-    complaints_.insert(complaints_.end(), complaints.begin(), complaints.end());
+    append(complaints_, rules_.complaints(Gaps()));
     check_limits();
     return std::move(complaints_);
   }
@@ -92,7 +87,6 @@ class Wiring {
   void add_channels();
   void add_channel(std::span<const Edge> run, std::uint64_t id);
   void attach_sender(const Edge& edge, std::uint32_t channel);
-  void complain_receivers_differ(const Edge& edge);
   void check_limits();
 
   queue::WiringPlan& machine_at(std::uint32_t vertex) {
@@ -109,7 +103,6 @@ class Wiring {
   PortTable ports_;
   std::vector<std::uint32_t> last_statement_;  // by slot: which statement the last send group is of
   std::vector<std::size_t> task_position_;     // by vertex: index into its machine's tasks
-  std::uint32_t complained_statement_ = kNone;
   Diagnostics complaints_;
 };
 
@@ -156,46 +149,31 @@ void Wiring::add_tasks() {
     task_position_[v] = tasks.size();
     tasks.push_back(std::move(task));
   }
-  for (const auto& job : words) {
-    complaints_.insert(complaints_.end(), job.complaints().begin(), job.complaints().end());
-  }
+  for (const auto& job : words) append(complaints_, job.complaints());
 }
 
 void Wiring::add_channels() {
-  const std::span<const Edge> edges(topology_.edges);
   std::uint64_t id = 0;
-  for (std::size_t begin = 0, end = 0; begin < edges.size(); begin = end) {
-    const auto& first = edges[begin];
-    end = begin + 1;
-    if (first.spread == queue::Spread::kShared) {
-      while (end < edges.size() && leave_together(first, edges[end])) ++end;
-    }
-    add_channel(edges.subspan(begin, end - begin), id++);
-  }
+  for_each_channel(topology_, [&](std::span<const Edge> run) { add_channel(run, id++); });
 }
 
-/// One channel for the edges of `run`: one edge, or all that share a queue. Each machine with an
-/// end of the channel gets a copy, and every copy lists all receivers.
+/// Each machine with an end of the channel gets a copy, and every copy lists all receivers.
 void Wiring::add_channel(std::span<const Edge> run, std::uint64_t id) {
   const auto& first = run.front();
   queue::ChannelSpec channel;
   channel.id = id;
-  channel.queue = rules_.spec_for(first.to, first.to_port);
+  channel.queue = rules_.spec_for(run);
   channel.sender = first.from;
   channel.sender_machine = plan_.machine_of[first.from];
   channel.sender_port =
       text(topology_.vertex_name(profile_, first.from), '.', topology_.ports[first.from_port]);
   const bool shared = run.size() > 1;
-  channel.receiver_port =
-      text(shared ? profile_.jobs[topology_.vertices[first.to].job].name + "[*]"
-                  : topology_.vertex_name(profile_, first.to),
-           '.', topology_.ports[first.to_port]);
+  channel.receiver_port = text(shared ? profile_.jobs[topology_.vertices[first.to].job].name + "[*]"
+                                      : topology_.vertex_name(profile_, first.to),
+                               '.', topology_.ports[first.to_port]);
   for (const auto& edge : run) {
     channel.receivers.push_back(edge.to);
     channel.receiver_machines.push_back(plan_.machine_of[edge.to]);
-    if (run.size() > 1 && rules_.spec_for(edge.to, edge.to_port) != channel.queue) {
-      complain_receivers_differ(edge);
-    }
   }
   const auto index_on_machine_of = [&](std::uint32_t vertex) {
     auto& channels = machine_at(vertex).channels;
@@ -213,15 +191,6 @@ void Wiring::attach_sender(const Edge& edge, std::uint32_t channel) {
   auto& last = last_statement_[ports_.slot(edge.from, edge.from_port)];
   if (std::exchange(last, edge.statement) != edge.statement) sends.push_back({edge.spread, {}});
   sends.back().channels.push_back(channel);
-}
-
-void Wiring::complain_receivers_differ(const Edge& edge) {
-  if (std::exchange(complained_statement_, edge.statement) == edge.statement) return;
-  const auto& link = profile_.links[edge.statement - profile_.graphs.size()];
-  complaints_.push_back(
-      {link.place.file, link.place.line,
-       text("this link is one shared queue, but queue rules tell its receivers apart: let them ",
-            "name ", link.to.job, "[*].", link.to.port, ", not single tasks")});
 }
 
 /// What the queue VM would refuse, said here where the user's own words are at hand.

@@ -99,6 +99,9 @@ class Scanner {
       if (++attributes > kMaxAttributes) {
         return refuse(begin, text("has an element with more than ", kMaxAttributes, " attributes"));
       }
+      if (++attributes_ > kMaxAttributesInAll) {
+        return refuse(begin, text("has more than ", kMaxAttributesInAll, " attributes"));
+      }
       const auto end = xml_.find(xml_[at_], at_ + 1);
       if (std::min(end, xml_.size()) - at_ > kMaxValueLength) {
         return refuse(begin, text("has an attribute of more than ", kMaxValueLength, " bytes"));
@@ -115,6 +118,7 @@ class Scanner {
   std::size_t at_ = 0;
   std::uint32_t depth_ = 0;
   std::uint32_t elements_ = 0;
+  std::uint32_t attributes_ = 0;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Mesh and torus of any number of dimensions. The first dimension, x, varies fastest.
+#include <utility>
 #include <vector>
 
 #include "shapes/shape_builder.hpp"
@@ -63,10 +64,7 @@ Result<Shape> make_grid(const ShapeRequest& request, bool wraps) {
   }
   ShapeBuilder builder(request.count);
   builder.rank(axes);
-  for (std::uint32_t axis = 0; axis < axes; ++axis) {
-    builder.port(axis_name(axis) + '-');  // index 2 * axis
-    builder.port(axis_name(axis) + '+');  // index 2 * axis + 1
-  }
+  for (auto& port : grid_ports(axes)) builder.port(std::move(port));
   Dims here(axes, 0);
   for (std::uint32_t v = 0; v < request.count; ++v) {
     std::uint32_t stride = 1;
@@ -88,6 +86,15 @@ Result<Shape> make_grid(const ShapeRequest& request, bool wraps) {
 }
 
 }  // namespace
+
+std::vector<std::string> grid_ports(std::size_t rank) {
+  std::vector<std::string> ports;
+  for (std::size_t axis = 0; axis < rank; ++axis) {
+    ports.push_back(axis_name(axis) + '-');  // index 2 * axis
+    ports.push_back(axis_name(axis) + '+');  // index 2 * axis + 1
+  }
+  return ports;
+}
 
 Result<Shape> make_mesh(const ShapeRequest& request) {
   return make_grid(request, false);

@@ -21,4 +21,7 @@ namespace mvm::model {
 [[nodiscard]] Result<Shape> make_random_regular(const ShapeRequest& request);
 [[nodiscard]] Result<Shape> make_file_shape(const ShapeRequest& request);
 
+/// The ports of a mesh or torus: "x-", "x+", … of the first `rank` axes.
+[[nodiscard]] std::vector<std::string> grid_ports(std::size_t rank);
+
 }  // namespace mvm::model

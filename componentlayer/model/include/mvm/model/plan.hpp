@@ -54,11 +54,11 @@ inline constexpr std::uint32_t kMaxMachines = 1024;
 /// shows: a queue rule that matches nothing, rules that contradict each other, a task's words whose
 /// expression fails, missing inputs, limits. All errors in one go, by file and line.
 ///
-/// `cores` are the host's, as `usable_cores` orders them; empty: nothing is pinned. `group` is the
-/// id to use. Task ids are vertex numbers, programs are numbered as Profile::jobs, and channel ids
-/// are unique in the group. Queue rules merge as src/queue_rules.hpp says.
-[[nodiscard]] std::expected<Plan, Diagnostics> make_plan(const Profile& profile,
-                                                         const Topology& topology,
+/// The topology is that of the whole profile. `cores` are the host's, as `usable_cores` orders
+/// them; empty: nothing is pinned. `group` is the id to use. Task ids are vertex numbers, programs
+/// are numbered as Profile::jobs, and channel ids are unique in the group. Queue rules merge as
+/// src/queue_rules.hpp says.
+[[nodiscard]] std::expected<Plan, Diagnostics> make_plan(const Profile& profile, Topology topology,
                                                          const std::vector<std::uint32_t>& cores,
                                                          std::string group);
 

@@ -66,6 +66,11 @@ struct Shape {
 /// file's file:line; kLimit for a shape over a limit; kNotFound for a missing graph file.
 [[nodiscard]] Result<Shape> make_shape(const ShapeRequest& request);
 
+/// The ports of a kind at which edges arrive, whatever its count; '#' stands for a number. `rank`
+/// is how many dims= a mesh or torus has; 0: none are written, so 2. Empty where only the graph
+/// file knows.
+[[nodiscard]] std::vector<std::string> receiving_ports(GraphKind kind, std::size_t rank);
+
 /// Limits of one topology. Ten million queues are beyond the memory of any host we know.
 inline constexpr std::uint64_t kMaxEdges = 10'000'000;
 inline constexpr std::size_t kMaxDimensions = 32;
