@@ -184,7 +184,21 @@ void validate(xmlSchemaPtr schema, xmlDocPtr doc, int passes, Findings& findings
 
 struct Schema::Parsed {
   SchemaHandle handle;
-  SchemaGuide guide;
+  std::string source;
+
+  /// Made when first needed: most profiles keep to the schema, and never need to be told what it
+  /// allows.
+  [[nodiscard]] const SchemaGuide& guide() const {
+    std::call_once(guide_once_, [this] {
+      const auto tree = parse_xml(source);
+      guide_ = std::make_unique<SchemaGuide>(tree ? *tree : XmlElement());
+    });
+    return *guide_;
+  }
+
+ private:
+  mutable std::once_flag guide_once_;
+  mutable std::unique_ptr<SchemaGuide> guide_;
 };
 
 Schema::Schema(std::unique_ptr<Parsed> parsed) : parsed_(std::move(parsed)) {}
@@ -197,23 +211,24 @@ Result<std::shared_ptr<const Schema>> Schema::load(const std::filesystem::path& 
   if (const auto found = loaded.find(file); found != loaded.end()) return found->second;
 
   start_library();
-  const auto source = read_file(file, kMaxDocument);
+  auto source = read_file(file, kMaxDocument);
   if (!source) {
     return fail(ErrorCode::kNotFound, "the profile schema cannot be read: ", source.error().message,
                 "; install MVM anew or name it by MVM_PROFILE_PATH");
   }
-  auto tree = parse_xml(*source);
-  auto doc = parse(*source);
+  const auto doc = parse(*source);
   SchemaHandle handle;
   if (doc) {
     const SchemaParser parser(xmlSchemaNewDocParserCtxt(doc->get()));
     xmlSchemaSetParserStructuredErrors(parser.get(), [](void*, xmlErrorPtr) {}, nullptr);
     handle.reset(xmlSchemaParse(parser.get()));
   }
-  if (!tree || !handle) {
+  if (!handle) {
     return fail(ErrorCode::kInvalidProfile, file.string(), " is not an XML schema");
   }
-  auto parsed = std::make_unique<Parsed>(Parsed{std::move(handle), SchemaGuide(*tree)});
+  auto parsed = std::make_unique<Parsed>();
+  parsed->handle = std::move(handle);
+  parsed->source = *std::move(source);
   return loaded[file] = std::shared_ptr<const Schema>(new Schema(std::move(parsed)));
 }
 
@@ -235,7 +250,8 @@ std::expected<CheckedDocument, XmlRefusal> Schema::check(std::string_view xml) c
   const int passes = xml.size() <= kManyPassesUpTo ? kMaxPasses : 1;
   validate(parsed_->handle.get(), doc->get(), passes, findings);
   CheckedDocument checked{std::move(*tree), {}};
-  const VerdictWords words(parsed_->guide, checked.root);
+  if (findings.all.empty()) return checked;
+  const VerdictWords words(parsed_->guide(), checked.root);
   for (const auto& raw : findings.all) {
     checked.findings.push_back(
         {raw.element, raw.attribute,
