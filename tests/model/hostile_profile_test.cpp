@@ -153,21 +153,21 @@ const Hostile kHostile[] = {
      [] { return with_job(text("count=\"", repeated("1", 3'000'000), "\""), ""); },
      "attribute of more than"},
     {"many_elements", [] { return with_job("", repeated("<arg/>", 200'000)); },
-     "more than 50000 elements"},
+     "more than 40000 elements"},
     {"many_attributes_in_all",
-     [] { return with_job("", repeated("<arg a=\"\" b=\"\" c=\"\"/>", 40'000)); },
+     [] { return with_job("", repeated("<arg a=\"\" b=\"\" c=\"\"/>", 35'000)); },
      "more than 100000 attributes"},
-    {"many_unknown_elements", [] { return with_job("", repeated("<x/>", 49'000)); }, "no element"},
+    {"many_unknown_elements", [] { return with_job("", repeated("<x/>", 39'000)); }, "no element"},
     {"many_unknown_attributes",
-     [] { return with_job("", repeated("<arg x=\"\" y=\"\"/>", 49'000)); }, "no attribute"},
-    {"many_missing_attributes", [] { return with_job("", repeated("<env/>", 49'000)); },
+     [] { return with_job("", repeated("<arg x=\"\" y=\"\"/>", 39'000)); }, "no attribute"},
+    {"many_missing_attributes", [] { return with_job("", repeated("<env/>", 39'000)); },
      "needs the attribute"},
     {"many_bad_values",
-     [] { return text(kHead, repeated("<job name=\"?\" count=\"?\"/>", 49'000), "</profile>"); },
+     [] { return text(kHead, repeated("<job name=\"?\" count=\"?\"/>", 39'000), "</profile>"); },
      "is not"},
-    {"many_missing_sources", [] { return with_job("", repeated("<source>x</source>", 49'000)); },
+    {"many_missing_sources", [] { return with_job("", repeated("<source>x</source>", 39'000)); },
      "is not found"},
-    {"many_bad_expressions", [] { return with_job("", repeated("<arg>${x+}</arg>", 49'000)); },
+    {"many_bad_expressions", [] { return with_job("", repeated("<arg>${x+}</arg>", 39'000)); },
      "unknown name"},
     {"many_rules_that_match_nothing",
      [] {
@@ -204,7 +204,7 @@ const Hostile kHostile[] = {
        auto xml = std::string(kHead);
        for (int i = 0; i < 9'999; ++i) xml += text("<job name=\"job-number-", i, "\"/>");
        xml += "<topology>";
-       for (int i = 0; i < 30'000; ++i) xml += "<link from=\"x.y\" to=\"z.y\"/>\n";
+       for (int i = 0; i < 29'000; ++i) xml += "<link from=\"x.y\" to=\"z.y\"/>\n";
        return xml + "</topology></profile>";
      },
      "no <source>"},

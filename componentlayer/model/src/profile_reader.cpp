@@ -80,6 +80,10 @@ class ProfileReader {
     std::uint64_t tasks = 0;
     for (const auto& child : root_.children) {
       if (child.name != "job") continue;
+      if (reading_.has_enough()) {
+        jobs_.add_unreadable();
+        break;
+      }
       if (profile_.jobs.size() == kMaxJobs) {
         reading_.complain(child, "", "the profile has more than ", kMaxJobs, " jobs");
         jobs_.add_unreadable();

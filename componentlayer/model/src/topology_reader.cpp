@@ -238,6 +238,7 @@ void read_topology(const XmlElement& element, Reading& reading, DocumentLibrary&
   if (followed != Followed::kNoReference) return;
   TopologyReader reader(reading, jobs, draft);
   for (const auto& child : element.children) {
+    if (reading.has_enough()) return draft.gaps.add_any_port();
     if (child.name == "graph") {
       reader.read_graph(child);
     } else if (child.name == "link") {

@@ -24,9 +24,9 @@ struct XmlRefusal {
 inline constexpr std::uint32_t kMaxAttributes = 64;
 /// What one attribute may hold; patterns of the schema are matched against it.
 inline constexpr std::size_t kMaxValueLength = 65'536;
-/// Enough for kMaxJobs jobs with a source and some arguments and files each. Reading so many takes
+/// Enough for kMaxJobs jobs with a source and two arguments or files each. Reading so many takes
 /// most of the 100 ms in which a profile should be refused.
-inline constexpr std::uint32_t kMaxElements = 50'000;
+inline constexpr std::uint32_t kMaxElements = 40'000;
 inline constexpr std::uint32_t kMaxAttributesInAll = 100'000;
 
 }  // namespace mvm::model
