@@ -33,6 +33,7 @@ std::vector<TaskLogs> log_files(const fs::path& run_directory) {
     (extension == ".out" ? logs.output : logs.errors) = file;
   }
   std::vector<TaskLogs> all;
+  all.reserve(by_task.size());
   for (auto& [key, logs] : by_task) all.push_back(std::move(logs));
   return all;
 }

@@ -70,9 +70,10 @@ TEST_F(BrokenQueueVmTest, ThatAnnouncesAHugeFrameIsRefused) {
 TEST_F(BrokenQueueVmTest, ThatSpeaksOutOfTurnIsRefused) {
   const auto hello = control::encode(control::Hello{1});
   const auto ready = control::encode(control::Ready{});
-  for (const auto& words : {control::encode(control::TaskEnded{}), hello + hello,
-                            hello + control::encode(control::Figures{}), hello + ready + ready,
-                            hello + control::encode(control::Release{})}) {
+  for (const auto& words :
+       {control::encode(control::TaskEnded{}), text(hello, hello),
+        text(hello, control::encode(control::Figures{})), text(hello, ready, ready),
+        text(hello, control::encode(control::Release{}))}) {
     expect_refused(words, "out of turn");
   }
 }
@@ -124,7 +125,7 @@ class BrokenStarterTest : public testing::Test {
     for (;;) {
       auto message = reader_.next();
       if (!message) return {};
-      if (*message) return std::move(**message);
+      if (*message) return std::move(*message);
       char bytes[65536];
       const auto got = ::read(control_.get(), bytes, sizeof bytes);
       if (got <= 0) return {};

@@ -158,7 +158,7 @@ struct alignas(kLine) ArenaHeader {
 
 /// Differs when any struct above changed its size: a task built against another libmvm is refused.
 inline constexpr std::uint32_t kLayoutHash =
-    (((kLayoutVersion * 31u + sizeof(Slot)) * 31u + sizeof(ChannelRecord)) * 31u +
+    (((std::size_t{kLayoutVersion} * 31u + sizeof(Slot)) * 31u + sizeof(ChannelRecord)) * 31u +
      sizeof(EndpointRecord)) * 31u + sizeof(PortRecord) * 7u + sizeof(ArenaHeader);
 
 }  // namespace mvm::queue
