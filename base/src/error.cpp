@@ -8,9 +8,9 @@ namespace mvm {
 
 Error system_error(std::string what) {
   const int number = errno;
-  const auto code = number == ENOENT                        ? ErrorCode::kNotFound
-                    : number == EACCES || number == EPERM   ? ErrorCode::kPermission
-                                                            : ErrorCode::kSystem;
+  const auto code = number == ENOENT                      ? ErrorCode::kNotFound
+                    : number == EACCES || number == EPERM ? ErrorCode::kPermission
+                                                          : ErrorCode::kSystem;
   what += ": ";
   what += std::generic_category().message(number);
   return {code, std::move(what)};

@@ -35,7 +35,7 @@ Result<std::string> read_file(const std::filesystem::path& path, Bytes limit) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) return fail_system("open ", path.string());
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return fail_system("stat ", path.string());
   if (!S_ISREG(status.st_mode)) {
     return fail(ErrorCode::kSystem, path.string(), " is not a regular file");
@@ -92,7 +92,7 @@ Result<void> make_folder(const std::filesystem::path& path, bool private_to_user
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
       return fail_system("create folder ", path.string());
     }
-    struct stat status {};
+    struct stat status{};
     if (::lstat(path.c_str(), &status) != 0) return fail_system("stat ", path.string());
     if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 077) != 0) {
       return fail(ErrorCode::kPermission, path.string(),

@@ -32,11 +32,12 @@ bool log_enabled(LogLevel level) {
   return level >= threshold;
 }
 
-void set_log_name(std::string_view name) { program_name() = name; }
+void set_log_name(std::string_view name) {
+  program_name() = name;
+}
 
 void log_line(LogLevel level, std::string_view message) {
-  const auto line =
-      text(program_name(), ": ", kLevelWords[static_cast<int>(level)], message, '\n');
+  const auto line = text(program_name(), ": ", kLevelWords[static_cast<int>(level)], message, '\n');
   // One write per line: lines of several processes on one terminal stay whole.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }

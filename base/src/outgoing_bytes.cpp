@@ -9,7 +9,8 @@
 namespace mvm {
 namespace {
 
-/// What was written is forgotten in steps of this size, so that a long queue is not moved each time.
+/// What was written is forgotten in steps of this size, so that a long queue is not moved each
+/// time.
 constexpr std::size_t kForgetStep = 1 << 20;
 
 ssize_t write_some(int fd, std::string_view bytes) {

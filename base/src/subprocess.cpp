@@ -29,8 +29,8 @@ namespace {
 /// Where a child's start can fail; written by the child, read by the parent.
 enum class Step : int { kNone, kParent, kDescriptors, kDirectory, kAffinity, kLimits, kExec };
 
-constexpr const char* kStepWords[] = {"",           "death signal", "descriptors", "folder",
-                                      "CPU affinity", "limits",       "execute"};
+constexpr const char* kStepWords[] = {
+    "", "death signal", "descriptors", "folder", "CPU affinity", "limits", "execute"};
 
 struct ChildFailure {
   volatile Step step = Step::kNone;
@@ -119,7 +119,9 @@ Result<std::string> locate(const std::string& name) {
   return path->string();
 }
 
-UniqueFd open_null() { return UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)); }
+UniqueFd open_null() {
+  return UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+}
 
 /// Reads what is there and keeps it up to the limit. False at the end of the stream.
 bool drain(int fd, std::string& into, Bytes limit) {
@@ -203,7 +205,8 @@ void keep_only(std::vector<int> kept) {
   for (;;) {
     const pid_t ended = ::waitpid(child->pid, &status, WNOHANG);
     if (ended == child->pid) break;
-    const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - now()).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - now()).count();
     if (left <= 0) {
       verdict = 'T';
       break;
@@ -360,8 +363,8 @@ Result<Completed> run_guarded(SpawnRequest request, std::chrono::milliseconds ti
   const char* const end =
       std::from_chars(words.data() + 1, words.data() + words.size(), number).ptr;
   if (words[0] == 'E') {
-    const auto message = words.substr(std::min<std::size_t>(
-        words.size(), static_cast<std::size_t>(end - words.data()) + 1));
+    const auto message = words.substr(
+        std::min<std::size_t>(words.size(), static_cast<std::size_t>(end - words.data()) + 1));
     return fail(Error{static_cast<ErrorCode>(number), std::string(message)});
   }
   if (words[0] == 'I') return fail(ErrorCode::kInterrupted, "interrupted");

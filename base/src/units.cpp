@@ -41,13 +41,13 @@ std::optional<double> scale(std::string_view text, const std::array<Unit, N>& un
 }
 
 constexpr std::array kByteUnits{
-    Unit{"", 1},          Unit{"B", 1},           Unit{"KiB", 0x1p10}, Unit{"MiB", 0x1p20},
-    Unit{"GiB", 0x1p30},  Unit{"TiB", 0x1p40},    Unit{"kB", 1e3},     Unit{"KB", 1e3},
-    Unit{"MB", 1e6},      Unit{"GB", 1e9},        Unit{"TB", 1e12},
+    Unit{"", 1},         Unit{"B", 1},        Unit{"KiB", 0x1p10}, Unit{"MiB", 0x1p20},
+    Unit{"GiB", 0x1p30}, Unit{"TiB", 0x1p40}, Unit{"kB", 1e3},     Unit{"KB", 1e3},
+    Unit{"MB", 1e6},     Unit{"GB", 1e9},     Unit{"TB", 1e12},
 };
 
 constexpr std::array kTimeUnits{
-    Unit{"ns", 1},  Unit{"us", 1e3},   Unit{"ms", 1e6},   Unit{"s", 1e9},
+    Unit{"ns", 1},     Unit{"us", 1e3},   Unit{"ms", 1e6},    Unit{"s", 1e9},
     Unit{"min", 60e9}, Unit{"h", 3600e9}, Unit{"d", 86400e9},
 };
 
@@ -63,7 +63,8 @@ std::string short_number(double number) {
 Result<Bytes> parse_bytes(std::string_view words) {
   const auto count = scale(words, kByteUnits);
   if (!count || *count > 0x1p62) {
-    return fail(ErrorCode::kUsage, "'", words, "' is not a size; write for example 64KiB or 512MiB");
+    return fail(ErrorCode::kUsage, "'", words,
+                "' is not a size; write for example 64KiB or 512MiB");
   }
   return Bytes{static_cast<std::uint64_t>(*count)};
 }

@@ -12,7 +12,9 @@ constexpr std::array<std::string_view, 4> kKindWords{"process", "sandbox", "cont
 
 }  // namespace
 
-std::string_view to_string(MachineKind kind) { return kKindWords[static_cast<std::size_t>(kind)]; }
+std::string_view to_string(MachineKind kind) {
+  return kKindWords[static_cast<std::size_t>(kind)];
+}
 
 std::optional<MachineKind> parse_machine_kind(std::string_view word) {
   for (std::size_t i = 0; i < kKindWords.size(); ++i) {
@@ -27,7 +29,8 @@ Result<std::unique_ptr<Machine>> make_machine(MachineSpec spec) {
       return std::make_unique<ProcessMachine>(std::move(spec));
     case MachineKind::kSandbox:
     case MachineKind::kContainer:
-    case MachineKind::kVm: break;
+    case MachineKind::kVm:
+      break;
   }
   return fail(ErrorCode::kUnsupported, "machine ", spec.name, ": kind '", to_string(spec.kind),
               "' is not available in this version; use kind=\"process\"");

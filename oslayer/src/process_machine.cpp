@@ -10,7 +10,9 @@
 
 namespace mvm::os {
 
-ProcessMachine::~ProcessMachine() { destroy(std::chrono::milliseconds(0)); }
+ProcessMachine::~ProcessMachine() {
+  destroy(std::chrono::milliseconds(0));
+}
 
 Result<UniqueFd> ProcessMachine::start(const std::vector<std::string>& command) {
   int ends[2];

@@ -47,15 +47,18 @@ using Allocator =
                                        bip::flat_map_index>;
 
 constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kAllocatorStart = kPage;      ///< the header has the first page
-constexpr std::uint64_t kAllocatorOverhead = 1 << 16; ///< its own books, for the few blocks we take
+constexpr std::uint64_t kAllocatorStart = kPage;  ///< the header has the first page
+constexpr std::uint64_t kAllocatorOverhead = 1
+                                             << 16;  ///< its own books, for the few blocks we take
 /// Slots beyond a queue's capacity, so that fragments of large messages never fill a ring whose
 /// capacity and bytes would admit one more message: one for each fragment that the bytes allow, and
 /// some for a message that outgrows them.
 constexpr std::uint32_t kSpareSlots = 32;
 constexpr std::uint64_t kSmallestDataArea = 4096;
 
-std::uint64_t round_up(std::uint64_t n, std::uint64_t to) { return (n + to - 1) / to * to; }
+std::uint64_t round_up(std::uint64_t n, std::uint64_t to) {
+  return (n + to - 1) / to * to;
+}
 
 std::uint32_t slots_for(const QueueSpec& queue) {
   const auto fragments = static_cast<std::uint32_t>(queue.bytes.count / RingWriter::kFragment);
@@ -76,7 +79,7 @@ struct Needs {
   std::uint64_t characters = 0;
   std::uint64_t slots = 0;
   std::uint64_t data = 0;
-  std::uint64_t heap = 0;       ///< per endpoint
+  std::uint64_t heap = 0;  ///< per endpoint
 
   explicit Needs(const WiringPlan& plan) {
     endpoints += plan.tasks.size();
@@ -264,7 +267,7 @@ class Layout {
 /// Fresh shared memory without a name, sealed so that nobody can shrink it under a peer's feet.
 Result<UniqueFd> make_memory(const Needs& needs) {
   const auto size = needs.arena_size();
-  struct sysinfo host {};
+  struct sysinfo host{};
   ::sysinfo(&host);
   const auto wanted = needs.tables() + needs.slots * sizeof(Slot);
   if (const auto all = std::uint64_t{host.totalram} * host.mem_unit; wanted > all) {
@@ -276,8 +279,8 @@ Result<UniqueFd> make_memory(const Needs& needs) {
   if (!fd) return fail_system("create shared memory for the queues");
   if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0 ||
       ::fallocate(fd.get(), 0, 0, static_cast<off_t>(kAllocatorStart + needs.tables())) != 0) {
-    auto error = system_error(text("reserve ", to_string(Bytes{wanted}),
-                                   " of shared memory for the queues"));
+    auto error = system_error(
+        text("reserve ", to_string(Bytes{wanted}), " of shared memory for the queues"));
     error.code = ErrorCode::kArena;
     return fail(std::move(error));
   }
@@ -344,7 +347,7 @@ Result<Arena> Arena::create(const WiringPlan& plan) {
 }
 
 Result<Arena> Arena::attach(int fd) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) return fail_system("look at the arena");
   if (static_cast<std::uint64_t>(status.st_size) < sizeof(ArenaHeader)) {
     return fail(ErrorCode::kArena, "descriptor ", fd, " holds no arena");

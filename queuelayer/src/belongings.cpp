@@ -25,7 +25,9 @@ void Belongings::remove() const {
   }
 }
 
-std::string Belongings::to_text() const { return text(work_directory, '\0', link_socket); }
+std::string Belongings::to_text() const {
+  return text(work_directory, '\0', link_socket);
+}
 
 Belongings Belongings::from_text(std::string_view words) {
   const auto end = words.find('\0');

@@ -23,8 +23,8 @@ enum class LinkKind : std::uint8_t {
 
 struct LinkFrame {
   LinkKind kind = LinkKind::kHello;
-  std::uint32_t machine = 0;   ///< who says it
-  std::uint64_t channel = 0;   ///< channel id
+  std::uint32_t machine = 0;  ///< who says it
+  std::uint64_t channel = 0;  ///< channel id
   std::uint64_t number = 0;
   std::uint32_t slot_kind = 0;
   bool operator==(const LinkFrame&) const = default;

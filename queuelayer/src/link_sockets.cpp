@@ -31,9 +31,9 @@ constexpr int kPollMs = 50;
 struct LinkSockets::State {
   zmq::context_t context{1};
   zmq::socket_t doorkeeper{context, zmq::socket_type::rep};  ///< ZAP: asked about each newcomer
-  std::string admitted_key;  ///< the group's client key, Z85
-  Belongings name;           ///< of a unix socket
-  UniqueFd folder_lock;      ///< tells that its folder is in use
+  std::string admitted_key;                                  ///< the group's client key, Z85
+  Belongings name;                                           ///< of a unix socket
+  UniqueFd folder_lock;                                      ///< tells that its folder is in use
   zmq::socket_t incoming{context, zmq::socket_type::pull};
   std::vector<zmq::socket_t> outgoing;  ///< by machine; this machine's own stays unconnected
   std::function<void()> on_arrival;
@@ -104,7 +104,9 @@ Result<void> LinkSockets::State::make_folder(const std::string& endpoint) {
   return {};
 }
 
-void LinkSockets::forget_name() { state_->name.remove(); }
+void LinkSockets::forget_name() {
+  state_->name.remove();
+}
 
 Result<std::unique_ptr<LinkSockets>> LinkSockets::open(const WiringPlan& plan,
                                                        std::function<void()> on_arrival) {
@@ -172,11 +174,13 @@ bool LinkSockets::has_arrivals() const {
   return !state_->arrivals.empty() || state_->broken;
 }
 
-bool LinkSockets::broken() const { return state_->broken; }
+bool LinkSockets::broken() const {
+  return state_->broken;
+}
 
 void LinkSockets::State::receive() {
-  std::array<zmq::pollitem_t, 2> items{{{incoming.handle(), 0, ZMQ_POLLIN, 0},
-                                        {doorkeeper.handle(), 0, ZMQ_POLLIN, 0}}};
+  std::array<zmq::pollitem_t, 2> items{
+      {{incoming.handle(), 0, ZMQ_POLLIN, 0}, {doorkeeper.handle(), 0, ZMQ_POLLIN, 0}}};
   while (!ending) {
     try {
       zmq::poll(items.data(), items.size(), std::chrono::milliseconds(kPollMs));
@@ -217,11 +221,11 @@ void LinkSockets::State::judge_newcomer() {
     admitted = admitted_key == key;
   }
   const std::string id = request.size() > 1 ? request[1] : std::string();
-  const std::array<std::string, 6> reply{"1.0", id, admitted ? "200" : "400",
-                                         admitted ? "OK" : "not of this group", "", ""};
+  const std::array<std::string, 6> reply{
+      "1.0", id, admitted ? "200" : "400", admitted ? "OK" : "not of this group", "", ""};
   for (std::size_t i = 0; i < reply.size(); ++i) {
-    doorkeeper.send(zmq::buffer(reply[i]), i + 1 < reply.size() ? zmq::send_flags::sndmore
-                                                                : zmq::send_flags::none);
+    doorkeeper.send(zmq::buffer(reply[i]),
+                    i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
   }
 }
 

@@ -9,7 +9,9 @@
 namespace mvm::queue {
 namespace {
 
-std::uint64_t in_lines(std::uint64_t length) { return (length + kLine - 1) / kLine * kLine; }
+std::uint64_t in_lines(std::uint64_t length) {
+  return (length + kLine - 1) / kLine * kLine;
+}
 
 /// Looks at the receiver this often before deciding that it lags: a few microseconds.
 constexpr int kLooksForReceiver = 64;
@@ -129,10 +131,9 @@ std::uint64_t RingWriter::append_to_data_area(const std::byte* data, std::uint64
   std::memcpy(memory, data, piece);
   streaming_.left -= piece;
   if (last) give_unused_heap_back();
-  publish_out_of_line(
-      static_cast<Offset>(memory - arena_.base()), piece, streaming_.length,
-      streaming_.type | (last ? 0 : kMoreFollows),
-      {.message_bytes = last ? streaming_.length : 0, .last = last});
+  publish_out_of_line(static_cast<Offset>(memory - arena_.base()), piece, streaming_.length,
+                      streaming_.type | (last ? 0 : kMoreFollows),
+                      {.message_bytes = last ? streaming_.length : 0, .last = last});
   return piece;
 }
 

@@ -46,8 +46,10 @@ bool move(const fs::path& from, const fs::path& to) {
   fs::rename(from, to, error);
   if (!error) return true;
   error.clear();
-  fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::copy_symlinks |
-                         fs::copy_options::overwrite_existing, error);
+  fs::copy(from, to,
+           fs::copy_options::recursive | fs::copy_options::copy_symlinks |
+               fs::copy_options::overwrite_existing,
+           error);
   if (!error) return true;
   log_error("collect ", from.string(), ": ", error.message());
   return false;

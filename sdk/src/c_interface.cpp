@@ -14,11 +14,21 @@ using mvm::detail::Got;
 
 thread_local std::string last_message;
 
-mvm::Job& job_of(mvm_job* job) { return *reinterpret_cast<mvm::Job*>(job); }
-const mvm::Job& job_of(const mvm_job* job) { return *reinterpret_cast<const mvm::Job*>(job); }
-mvm::Port& port_of(mvm_port* port) { return *reinterpret_cast<mvm::Port*>(port); }
-const mvm::Port& port_of(const mvm_port* port) { return *reinterpret_cast<const mvm::Port*>(port); }
-mvm_port* handle_of(mvm::Port* port) { return reinterpret_cast<mvm_port*>(port); }
+mvm::Job& job_of(mvm_job* job) {
+  return *reinterpret_cast<mvm::Job*>(job);
+}
+const mvm::Job& job_of(const mvm_job* job) {
+  return *reinterpret_cast<const mvm::Job*>(job);
+}
+mvm::Port& port_of(mvm_port* port) {
+  return *reinterpret_cast<mvm::Port*>(port);
+}
+const mvm::Port& port_of(const mvm_port* port) {
+  return *reinterpret_cast<const mvm::Port*>(port);
+}
+mvm_port* handle_of(mvm::Port* port) {
+  return reinterpret_cast<mvm_port*>(port);
+}
 
 /// Copies words for a caller that gave room for them.
 void put_words(const std::string& words, char* to, std::size_t size) {
@@ -42,18 +52,26 @@ mvm_status guarded(Call&& call) {
   }
 }
 
-std::uint64_t as_number(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
+std::uint64_t as_number(const void* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer);
+}
 void* as_pointer(std::uint64_t number) {
   return reinterpret_cast<void*>(static_cast<std::uintptr_t>(number));
 }
 
 mvm_status hand_over(Got got, const Block& block, mvm_message* message) {
   switch (got) {
-    case Got::kNothing: return MVM_EMPTY;
-    case Got::kEnd: last_message = "the end of the stream"; return MVM_CLOSED;
-    case Got::kMessage: break;
+    case Got::kNothing:
+      return MVM_EMPTY;
+    case Got::kEnd:
+      last_message = "the end of the stream";
+      return MVM_CLOSED;
+    case Got::kMessage:
+      break;
   }
-  *message = {block.data, block.size, handle_of(block.port),
+  *message = {block.data,
+              block.size,
+              handle_of(block.port),
               {block.cookie, as_number(block.owner), block.type}};
   return MVM_OK;
 }
@@ -86,11 +104,19 @@ mvm_job* mvm_job_attach(int argc, char** argv, char* reason, size_t reason_size)
   }
 }
 
-void mvm_job_detach(mvm_job* job) { delete reinterpret_cast<mvm::Job*>(job); }
+void mvm_job_detach(mvm_job* job) {
+  delete reinterpret_cast<mvm::Job*>(job);
+}
 
-const char* mvm_job_name(const mvm_job* job) { return job_of(job).name().data(); }
-size_t mvm_job_index(const mvm_job* job) { return job_of(job).index(); }
-size_t mvm_job_count(const mvm_job* job) { return job_of(job).count(); }
+const char* mvm_job_name(const mvm_job* job) {
+  return job_of(job).name().data();
+}
+size_t mvm_job_index(const mvm_job* job) {
+  return job_of(job).index();
+}
+size_t mvm_job_count(const mvm_job* job) {
+  return job_of(job).count();
+}
 
 size_t mvm_job_coordinates(const mvm_job* job, size_t* coordinates, size_t room) {
   const auto& all = job_of(job).coordinates();
@@ -101,7 +127,9 @@ size_t mvm_job_coordinates(const mvm_job* job, size_t* coordinates, size_t room)
 mvm_port* mvm_job_port(mvm_job* job, const char* name) {
   return handle_of(job_of(job).find_port(name));
 }
-size_t mvm_job_port_count(mvm_job* job) { return job_of(job).ports().size(); }
+size_t mvm_job_port_count(mvm_job* job) {
+  return job_of(job).ports().size();
+}
 mvm_port* mvm_job_port_at(mvm_job* job, size_t number) {
   const auto& ports = job_of(job).ports();
   return number < ports.size() ? handle_of(ports[number]) : nullptr;
@@ -112,10 +140,18 @@ size_t mvm_port_name(const mvm_port* port, char* name, size_t size) {
   put_words(words, name, size);
   return words.size();
 }
-int mvm_port_can_send(const mvm_port* port) { return port_of(port).can_send() ? 1 : 0; }
-int mvm_port_can_receive(const mvm_port* port) { return port_of(port).can_receive() ? 1 : 0; }
-int mvm_port_ended(const mvm_port* port) { return port_of(port).ended() ? 1 : 0; }
-void mvm_port_close(mvm_port* port) { port_of(port).close(); }
+int mvm_port_can_send(const mvm_port* port) {
+  return port_of(port).can_send() ? 1 : 0;
+}
+int mvm_port_can_receive(const mvm_port* port) {
+  return port_of(port).can_receive() ? 1 : 0;
+}
+int mvm_port_ended(const mvm_port* port) {
+  return port_of(port).ended() ? 1 : 0;
+}
+void mvm_port_close(mvm_port* port) {
+  port_of(port).close();
+}
 
 mvm_status mvm_send(mvm_port* port, const void* data, size_t size, int64_t timeout_ns) {
   return send(port, data, size, nullptr, timeout_ns);
@@ -128,8 +164,8 @@ mvm_status mvm_send_with_key(mvm_port* port, const void* data, size_t size, uint
 mvm_status mvm_borrow(mvm_port* port, size_t size, mvm_loan* loan) {
   return guarded([&] {
     const Block block = mvm::detail::loan(port_of(port), size);
-    *loan = {block.data, block.size,
-             {as_number(block.port), block.cookie, as_number(block.owner), 0}};
+    *loan = {
+        block.data, block.size, {as_number(block.port), block.cookie, as_number(block.owner), 0}};
     return MVM_OK;
   });
 }
@@ -178,4 +214,6 @@ void mvm_message_release(mvm_message* message) {
   *message = {};
 }
 
-const char* mvm_error_message(void) { return last_message.c_str(); }
+const char* mvm_error_message(void) {
+  return last_message.c_str();
+}

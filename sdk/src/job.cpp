@@ -20,7 +20,9 @@ std::string type_words(std::uint32_t tag) {
   return tag == 0 ? words : words + " of " + std::to_string(tag & 0xffffffu) + " bytes";
 }
 
-Task& task_of(void* state) { return *static_cast<Task*>(state); }
+Task& task_of(void* state) {
+  return *static_cast<Task*>(state);
+}
 
 }  // namespace
 
@@ -46,29 +48,51 @@ void throw_mismatch(const Block& block, std::uint32_t wanted_type, std::size_t w
 
 }  // namespace detail
 
-std::string_view Port::name() const { return PortAccess::state(*this).name; }
-bool Port::can_send() const { return !PortAccess::state(*this).groups.empty(); }
-bool Port::can_receive() const { return !PortAccess::state(*this).readers.empty(); }
+std::string_view Port::name() const {
+  return PortAccess::state(*this).name;
+}
+bool Port::can_send() const {
+  return !PortAccess::state(*this).groups.empty();
+}
+bool Port::can_receive() const {
+  return !PortAccess::state(*this).readers.empty();
+}
 
 Job::Job(int argc, char** argv) {
   install_terminate_handler();
   state_ = new Task(argc, argv);
 }
 
-Job::~Job() { delete static_cast<Task*>(state_); }
+Job::~Job() {
+  delete static_cast<Task*>(state_);
+}
 
-std::string_view Job::name() const { return task_of(state_).name(); }
-std::size_t Job::index() const { return task_of(state_).index; }
-std::size_t Job::count() const { return task_of(state_).count; }
-const std::vector<std::size_t>& Job::coordinates() const { return task_of(state_).coordinates; }
-const std::vector<std::string>& Job::arguments() const { return task_of(state_).arguments; }
-std::string_view Job::directory() const { return task_of(state_).directory; }
-const std::vector<Port*>& Job::ports() { return task_of(state_).ports; }
+std::string_view Job::name() const {
+  return task_of(state_).name();
+}
+std::size_t Job::index() const {
+  return task_of(state_).index;
+}
+std::size_t Job::count() const {
+  return task_of(state_).count;
+}
+const std::vector<std::size_t>& Job::coordinates() const {
+  return task_of(state_).coordinates;
+}
+const std::vector<std::string>& Job::arguments() const {
+  return task_of(state_).arguments;
+}
+std::string_view Job::directory() const {
+  return task_of(state_).directory;
+}
+const std::vector<Port*>& Job::ports() {
+  return task_of(state_).ports;
+}
 
 Port* Job::find_port(std::string_view name) {
   const auto& all = ports();
-  const auto found =
-      std::find_if(all.begin(), all.end(), [name](const Port* port) { return port->name() == name; });
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [name](const Port* port) { return port->name() == name; });
   return found == all.end() ? nullptr : *found;
 }
 
@@ -80,10 +104,10 @@ Port& Job::port(std::string_view name) {
     names.emplace_back(port->name());
     list += (list.empty() ? "" : ", ") + names.back();
   }
-  throw error(std::string(this->name()) + " has no port '" + std::string(name) + "'" +
-              did_you_mean(name, names) +
-              (list.empty() ? "; the profile's topology gives it none"
-                            : " (its ports are " + list + ")"));
+  throw error(
+      std::string(this->name()) + " has no port '" + std::string(name) + "'" +
+      did_you_mean(name, names) +
+      (list.empty() ? "; the profile's topology gives it none" : " (its ports are " + list + ")"));
 }
 
 void Job::throw_all_closed() const {

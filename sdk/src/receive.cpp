@@ -50,9 +50,12 @@ bool all_ended(PortState& state) {
 bool take_following(PortState& state, RingReader& reader, Piece& piece) {
   for (;;) {
     switch (reader.take(piece)) {
-      case RingReader::Taken::kPiece: return true;
-      case RingReader::Taken::kCorrupt: refuse_corrupt(state, reader);
-      case RingReader::Taken::kNothing: break;
+      case RingReader::Taken::kPiece:
+        return true;
+      case RingReader::Taken::kCorrupt:
+        refuse_corrupt(state, reader);
+      case RingReader::Taken::kNothing:
+        break;
     }
     state.task->waiter().wait([&] { return reader.available() || reader.ended(); },
                               queue::kNoDeadline);

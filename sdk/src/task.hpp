@@ -31,9 +31,9 @@ struct PortState {
   std::vector<SendGroup> groups;
   std::vector<std::unique_ptr<queue::RingWriter>> writers;  ///< owns what the groups point to
   std::vector<std::unique_ptr<queue::RingReader>> readers;
-  std::size_t turn = 0;                                     ///< of the readers, for fairness
-  std::vector<queue::RingWriter*> targets;                  ///< of the send that is going on
-  bool closed = false;                                      ///< by this task
+  std::size_t turn = 0;                     ///< of the readers, for fairness
+  std::vector<queue::RingWriter*> targets;  ///< of the send that is going on
+  bool closed = false;                      ///< by this task
 };
 
 /// Reaches what `Port` keeps from jobs.

@@ -11,8 +11,8 @@
 
 namespace mvm::run {
 
-/// Writes into the wiring plans where the queue VMs of a group meet: unix sockets in a folder of the
-/// user's runtime folder, which they make and remove, or TCP addresses with keys. Nothing for a
+/// Writes into the wiring plans where the queue VMs of a group meet: unix sockets in a folder of
+/// the user's runtime folder, which they make and remove, or TCP addresses with keys. Nothing for a
 /// group on one machine. kUsage for an endpoint that does not tell machines apart.
 [[nodiscard]] Result<void> choose_link_endpoints(model::Plan& plan, const LaunchSettings& settings);
 

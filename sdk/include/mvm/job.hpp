@@ -115,8 +115,8 @@ struct Block {
   void* data = nullptr;
   std::size_t size = 0;
   Port* port = nullptr;
-  std::uint64_t cookie = 0;   ///< the library's own
-  void* owner = nullptr;      ///< the library's own
+  std::uint64_t cookie = 0;  ///< the library's own
+  void* owner = nullptr;     ///< the library's own
   std::uint32_t type = 0;
 };
 
@@ -191,8 +191,8 @@ class Message {
   ~Message() { release(); }
 
   const void* data() const { return block_.data; }
-  std::size_t size() const { return block_.size; }           ///< bytes
-  Port& port() const { return *block_.port; }                ///< where it arrived
+  std::size_t size() const { return block_.size; }  ///< bytes
+  Port& port() const { return *block_.port; }       ///< where it arrived
   std::string_view text() const { return {static_cast<const char*>(block_.data), block_.size}; }
 
   /// A copy as a value, vector, string, or a type with a codec. Throws `error` when the sender
@@ -227,7 +227,8 @@ class Message {
   template <typename T>
   void check() const {
     const auto wanted = detail::type_tag<T>();
-    if ((wanted != 0 && block_.type != 0 && wanted != block_.type) || block_.size % sizeof(T) != 0) {
+    if ((wanted != 0 && block_.type != 0 && wanted != block_.type) ||
+        block_.size % sizeof(T) != 0) {
       detail::throw_mismatch(block_, wanted, sizeof(T));
     }
   }
@@ -378,7 +379,8 @@ class Port {
 };
 
 /// This task's membership in its job group. Make one, at the start of `main`. Attaching waits until
-/// the whole group is wired. Throws `error` with what to do when the program was not started by mvm.
+/// the whole group is wired. Throws `error` with what to do when the program was not started by
+/// mvm.
 class Job {
  public:
   MVM_API Job(int argc, char** argv);
@@ -386,9 +388,9 @@ class Job {
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
 
-  MVM_API std::string_view name() const;    ///< "cell[3]"
-  MVM_API std::size_t index() const;        ///< 0 … count()-1
-  MVM_API std::size_t count() const;        ///< tasks of this job
+  MVM_API std::string_view name() const;                        ///< "cell[3]"
+  MVM_API std::size_t index() const;                            ///< 0 … count()-1
+  MVM_API std::size_t count() const;                            ///< tasks of this job
   MVM_API const std::vector<std::size_t>& coordinates() const;  ///< in the shape, {index} if none
   MVM_API const std::vector<std::string>& arguments() const;    ///< the profile's <arg>s
   MVM_API std::string_view directory() const;                   ///< working directory of the task

@@ -8,7 +8,9 @@ namespace mvm {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-[[nodiscard]] inline SteadyTime now() { return std::chrono::steady_clock::now(); }
+[[nodiscard]] inline SteadyTime now() {
+  return std::chrono::steady_clock::now();
+}
 
 /// Nanoseconds of CLOCK_MONOTONIC: one clock for all processes of a host.
 [[nodiscard]] std::int64_t monotonic_ns();

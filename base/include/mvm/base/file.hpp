@@ -27,9 +27,10 @@ namespace mvm {
 
 /// Where this user's files go, by the XDG rules; `MVM_CACHE_DIR`, `MVM_STATE_DIR` and
 /// `MVM_RUNTIME_DIR` override them. None of them is created.
-[[nodiscard]] std::filesystem::path cache_folder();    ///< default ~/.cache/mvm
-[[nodiscard]] std::filesystem::path state_folder();    ///< default ~/.local/state/mvm
-[[nodiscard]] std::filesystem::path data_folder();     ///< default ~/.local/share/mvm
-[[nodiscard]] std::filesystem::path runtime_folder();  ///< default /run/user/UID/mvm or /tmp/mvm-UID
+[[nodiscard]] std::filesystem::path cache_folder();  ///< default ~/.cache/mvm
+[[nodiscard]] std::filesystem::path state_folder();  ///< default ~/.local/state/mvm
+[[nodiscard]] std::filesystem::path data_folder();   ///< default ~/.local/share/mvm
+[[nodiscard]] std::filesystem::path
+runtime_folder();  ///< default /run/user/UID/mvm or /tmp/mvm-UID
 
 }  // namespace mvm

@@ -19,18 +19,18 @@ namespace mvm {
 /// How a child process is to be started. Everything not named is inherited; all descriptors but
 /// 0, 1, 2 and `descriptors` are closed in the child.
 struct SpawnRequest {
-  std::vector<std::string> arguments;     ///< [0] is looked up in PATH unless it has a '/'
-  std::vector<std::string> environment;   ///< "NAME=value", the child's whole environment
-  std::filesystem::path directory;        ///< empty: the parent's
-  int standard_input = -1;                ///< -1: /dev/null
-  int standard_output = -1;               ///< -1: inherited
-  int standard_error = -1;                ///< -1: inherited
+  std::vector<std::string> arguments;            ///< [0] is looked up in PATH unless it has a '/'
+  std::vector<std::string> environment;          ///< "NAME=value", the child's whole environment
+  std::filesystem::path directory;               ///< empty: the parent's
+  int standard_input = -1;                       ///< -1: /dev/null
+  int standard_output = -1;                      ///< -1: inherited
+  int standard_error = -1;                       ///< -1: inherited
   std::vector<std::pair<int, int>> descriptors;  ///< (ours, the child's number), child's from 3
-  std::vector<int> cores;                 ///< CPU affinity; empty: inherited
-  std::optional<Bytes> data_limit;        ///< RLIMIT_DATA: private writable memory
-  std::optional<Bytes> file_limit;        ///< RLIMIT_FSIZE
-  bool core_dumps = false;                ///< false: RLIMIT_CORE is 0
-  int parent_death_signal = 9;            ///< sent to the child when the spawning *thread* dies; 0: none
+  std::vector<int> cores;                        ///< CPU affinity; empty: inherited
+  std::optional<Bytes> data_limit;               ///< RLIMIT_DATA: private writable memory
+  std::optional<Bytes> file_limit;               ///< RLIMIT_FSIZE
+  bool core_dumps = false;                       ///< false: RLIMIT_CORE is 0
+  int parent_death_signal = 9;  ///< sent to the child when the spawning *thread* dies; 0: none
   bool new_process_group = true;
 };
 
@@ -61,8 +61,8 @@ struct ExitStatus {
 /// Output and end of a program that was run to completion.
 struct Completed {
   ExitStatus status;
-  std::string output;   ///< stdout, cut at the limit
-  std::string errors;   ///< stderr, cut at the limit
+  std::string output;  ///< stdout, cut at the limit
+  std::string errors;  ///< stderr, cut at the limit
   bool timed_out = false;
 };
 

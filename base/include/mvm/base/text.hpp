@@ -10,10 +10,18 @@ namespace mvm {
 
 namespace detail {
 
-inline void append_text(std::string& out, std::string_view piece) { out.append(piece); }
-inline void append_text(std::string& out, const char* piece) { out.append(piece); }
-inline void append_text(std::string& out, char piece) { out.push_back(piece); }
-inline void append_text(std::string& out, bool piece) { out.append(piece ? "true" : "false"); }
+inline void append_text(std::string& out, std::string_view piece) {
+  out.append(piece);
+}
+inline void append_text(std::string& out, const char* piece) {
+  out.append(piece);
+}
+inline void append_text(std::string& out, char piece) {
+  out.push_back(piece);
+}
+inline void append_text(std::string& out, bool piece) {
+  out.append(piece ? "true" : "false");
+}
 
 template <std::integral Number>
 void append_text(std::string& out, Number number) {

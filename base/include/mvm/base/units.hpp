@@ -17,10 +17,18 @@ struct Bytes {
   auto operator<=>(const Bytes&) const = default;
 };
 
-inline constexpr Bytes operator""_B(unsigned long long n) { return {n}; }
-inline constexpr Bytes operator""_KiB(unsigned long long n) { return {n << 10}; }
-inline constexpr Bytes operator""_MiB(unsigned long long n) { return {n << 20}; }
-inline constexpr Bytes operator""_GiB(unsigned long long n) { return {n << 30}; }
+inline constexpr Bytes operator""_B(unsigned long long n) {
+  return {n};
+}
+inline constexpr Bytes operator""_KiB(unsigned long long n) {
+  return {n << 10};
+}
+inline constexpr Bytes operator""_MiB(unsigned long long n) {
+  return {n << 20};
+}
+inline constexpr Bytes operator""_GiB(unsigned long long n) {
+  return {n << 30};
+}
 
 using Duration = std::chrono::nanoseconds;
 

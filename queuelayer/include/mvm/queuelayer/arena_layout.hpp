@@ -40,8 +40,8 @@ struct alignas(kLine) Slot {
   union {
     std::byte inline_bytes[48];
     struct {
-      Offset at;                    ///< of the payload, in the channel's data area or a heap
-      std::uint64_t message_length; ///< of the whole message; the same in all its fragments
+      Offset at;                     ///< of the payload, in the channel's data area or a heap
+      std::uint64_t message_length;  ///< of the whole message; the same in all its fragments
     } out_of_line;
   };
 };
@@ -60,26 +60,30 @@ inline constexpr std::uint32_t kTypeMask = kOutOfLine - 1;
 /// hours at the fastest rate measured, and an equality that wraps is 2^40 fragments away.
 inline constexpr std::uint64_t kStampShift = 24;
 inline constexpr std::uint32_t kMaxEndpoints = (1u << kStampShift) - 2;
-inline constexpr std::uint64_t stamp_published(std::uint64_t n) { return n << kStampShift | 1; }
+inline constexpr std::uint64_t stamp_published(std::uint64_t n) {
+  return n << kStampShift | 1;
+}
 inline constexpr std::uint64_t stamp_taken(std::uint64_t n, std::uint32_t endpoint) {
   return n << kStampShift | (2 + std::uint64_t{endpoint});
 }
-inline constexpr std::uint64_t stamp_given_back(std::uint64_t n) { return n << kStampShift; }
+inline constexpr std::uint64_t stamp_given_back(std::uint64_t n) {
+  return n << kStampShift;
+}
 
 /// A virtual queue bound to memory.
 struct alignas(kLine) ChannelRecord {
   // Constant once the arena is shared.
   std::uint64_t id;
-  std::uint32_t slot_count;       ///< a power of two, larger than `capacity`
-  std::uint32_t capacity;         ///< messages
-  std::uint64_t byte_capacity;    ///< payload
+  std::uint32_t slot_count;     ///< a power of two, larger than `capacity`
+  std::uint32_t capacity;       ///< messages
+  std::uint64_t byte_capacity;  ///< payload
   Offset slots;
-  Offset data;                    ///< the data area: payloads too long for a slot
-  std::uint64_t data_size;        ///< a multiple of kLine
-  std::uint32_t sender;           ///< endpoint
-  std::uint32_t many_receivers;   ///< 1: receivers compete for messages
-  ListRef receivers;              ///< of std::uint32_t: endpoints
-  TextRef sender_words;           ///< "cell[0].x+", for messages to people
+  Offset data;                   ///< the data area: payloads too long for a slot
+  std::uint64_t data_size;       ///< a multiple of kLine
+  std::uint32_t sender;          ///< endpoint
+  std::uint32_t many_receivers;  ///< 1: receivers compete for messages
+  ListRef receivers;             ///< of std::uint32_t: endpoints
+  TextRef sender_words;          ///< "cell[0].x+", for messages to people
   TextRef receiver_words;
 
   // Written by the sender: statistics, read by the queue VM.
@@ -117,15 +121,15 @@ enum class EndpointState : std::uint32_t { kStarting = 0, kAttached = 1, kEnded 
 /// A task, or the queue VM's own link to other machines: whatever sends and receives.
 struct alignas(kLine) EndpointRecord {
   // Constant once the arena is shared.
-  TextRef name;                   ///< "cell[3]"
+  TextRef name;  ///< "cell[3]"
   TextRef directory;
   std::uint32_t index;
   std::uint32_t count;
-  ListRef coordinates;            ///< of std::uint32_t
-  ListRef ports;                  ///< of PortRecord
-  Offset heap;                    ///< large messages and loans of this sender
+  ListRef coordinates;  ///< of std::uint32_t
+  ListRef ports;        ///< of PortRecord
+  Offset heap;          ///< large messages and loans of this sender
   std::uint64_t heap_size;
-  std::uint32_t shares_core;      ///< 1: do not spin while waiting
+  std::uint32_t shares_core;  ///< 1: do not spin while waiting
 
   // The doorbell: who waits sleeps on `bell`; who has something for it looks at `sleepers`.
   alignas(kLine) std::atomic<std::uint32_t> bell;  ///< a futex
@@ -133,8 +137,8 @@ struct alignas(kLine) EndpointRecord {
 
   // Life.
   alignas(kLine) std::atomic<std::uint32_t> state;  ///< EndpointState
-  std::atomic<std::uint32_t> follower;   ///< 1: an uncaught mvm::closed ended it
-  std::atomic<std::uint32_t> port_epoch; ///< grows when the queue VM changes the port table
+  std::atomic<std::uint32_t> follower;              ///< 1: an uncaught mvm::closed ended it
+  std::atomic<std::uint32_t> port_epoch;  ///< grows when the queue VM changes the port table
 };
 
 /// A clock that the queue VM can stop, so that no time limit fires while a group is frozen.
@@ -147,11 +151,11 @@ struct GroupClock {
 struct alignas(kLine) ArenaHeader {
   std::uint64_t magic;
   std::uint32_t version;
-  std::uint32_t layout;        ///< kLayoutHash of whoever made the arena
-  std::uint64_t size;          ///< of the whole arena
+  std::uint32_t layout;  ///< kLayoutHash of whoever made the arena
+  std::uint64_t size;    ///< of the whole arena
   TextRef group;
-  ListRef endpoints;           ///< of EndpointRecord
-  ListRef channels;            ///< of ChannelRecord
+  ListRef endpoints;  ///< of EndpointRecord
+  ListRef channels;   ///< of ChannelRecord
   GroupClock clock;
   alignas(kLine) std::atomic<std::uint32_t> gate;  ///< a futex: 0 closed, 1 open, 2 never opens
 };
@@ -159,6 +163,8 @@ struct alignas(kLine) ArenaHeader {
 /// Differs when any struct above changed its size: a task built against another libmvm is refused.
 inline constexpr std::uint32_t kLayoutHash =
     (((std::size_t{kLayoutVersion} * 31u + sizeof(Slot)) * 31u + sizeof(ChannelRecord)) * 31u +
-     sizeof(EndpointRecord)) * 31u + sizeof(PortRecord) * 7u + sizeof(ArenaHeader);
+     sizeof(EndpointRecord)) *
+        31u +
+    sizeof(PortRecord) * 7u + sizeof(ArenaHeader);
 
 }  // namespace mvm::queue

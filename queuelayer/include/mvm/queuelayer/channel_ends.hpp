@@ -14,9 +14,9 @@ namespace mvm::queue {
 
 /// The queue VM's view of who is still at the ends of each channel: it closes channels when tasks
 /// end, undoes what a dead receiver held, and counts what became of the messages. It relies on its
-/// wiring plan, and on nothing in the arena but counters and stamps, because tasks can overwrite it.
-/// `task_ended` and `figures` belong to the supervising thread; `receiver_gone` may be called by
-/// the link's thread as well.
+/// wiring plan, and on nothing in the arena but counters and stamps, because tasks can overwrite
+/// it. `task_ended` and `figures` belong to the supervising thread; `receiver_gone` may be called
+/// by the link's thread as well.
 class ChannelEnds {
  public:
   /// Both must outlive it.
@@ -30,9 +30,9 @@ class ChannelEnds {
   /// machine. After the last one the sender sees its queue closed.
   void receiver_gone(std::uint32_t channel);
 
-  /// What became of all messages, seen from this machine. The unread ones are looked for in the ring
-  /// itself, so the sum holds whenever and however a task died. A message that another machine's
-  /// receiver released counts as enqueued here and as dequeued there.
+  /// What became of all messages, seen from this machine. The unread ones are looked for in the
+  /// ring itself, so the sum holds whenever and however a task died. A message that another
+  /// machine's receiver released counts as enqueued here and as dequeued there.
   [[nodiscard]] std::vector<control::ChannelCount> figures() const;
 
  private:
@@ -43,7 +43,7 @@ class ChannelEnds {
     Slot* slots;
     bool many_receivers;
     bool receiver_died = false;
-    std::uint64_t lost = 0;                ///< taken by receivers that died
+    std::uint64_t lost = 0;  ///< taken by receivers that died
   };
   void undo_taken(Channel& channel, std::uint32_t endpoint);
   [[nodiscard]] std::uint64_t count_unread(std::uint32_t number) const;

@@ -43,7 +43,7 @@ struct Start {
   bool operator==(const Start&) const = default;
 };
 struct Ready {
-  Bytes arena;                      ///< reserved shared memory; touched memory is less
+  Bytes arena;  ///< reserved shared memory; touched memory is less
   bool operator==(const Ready&) const = default;
 };
 struct Release {
@@ -53,7 +53,7 @@ enum class OutputStream : std::uint8_t { kOutput = 0, kErrors = 1 };
 struct Output {
   std::uint32_t task = 0;
   OutputStream stream = OutputStream::kOutput;
-  std::string bytes;                ///< at most kMaxText, whole lines where possible
+  std::string bytes;  ///< at most kMaxText, whole lines where possible
   bool operator==(const Output&) const = default;
 };
 struct TaskStarted {
@@ -72,7 +72,7 @@ struct TaskEnded {
   std::uint32_t task = 0;
   EndKind kind = EndKind::kExited;
   std::int32_t status = 0;
-  Duration ran{0};                  ///< from the release
+  Duration ran{0};  ///< from the release
   Duration cpu{0};
   Bytes peak_memory;
   bool operator==(const TaskEnded&) const = default;
@@ -88,8 +88,8 @@ struct AllEnded {
 struct Finish {
   bool operator==(const Finish&) const = default;
 };
-/// What one channel did, as this machine saw it. Of a channel between machines, the sender's machine
-/// knows what was enqueued, and each receiver's machine what was dequeued there.
+/// What one channel did, as this machine saw it. Of a channel between machines, the sender's
+/// machine knows what was enqueued, and each receiver's machine what was dequeued there.
 struct ChannelCount {
   std::uint64_t channel = 0;
   std::uint64_t enqueued = 0;
@@ -106,7 +106,7 @@ struct Figures {
 };
 struct Failed {
   ErrorCode code = ErrorCode::kSystem;
-  std::string message;              ///< cut at kMaxText
+  std::string message;  ///< cut at kMaxText
   bool operator==(const Failed&) const = default;
 };
 
@@ -122,9 +122,9 @@ class FrameReader {
   /// Adds bytes that arrived.
   void feed(std::string_view bytes);
 
-  /// The next whole message; empty when more bytes are needed. kProtocol for a wrong magic, version,
-  /// kind or payload, kLimit for a length that no such frame has, kInvalidPlan for a plan that does
-  /// not hold together. An error is given again by every later call.
+  /// The next whole message; empty when more bytes are needed. kProtocol for a wrong magic,
+  /// version, kind or payload, kLimit for a length that no such frame has, kInvalidPlan for a plan
+  /// that does not hold together. An error is given again by every later call.
   [[nodiscard]] Result<std::optional<Message>> next();
 
  private:

@@ -26,15 +26,18 @@ class MachineLink {
  public:
   /// Told by the link's first thread.
   struct Listener {
-    std::function<void()> connected;    ///< once: every machine that shares a channel was heard
-    std::function<void(Error)> failed;  ///< at most once, and the last: kTimedOut, kProtocol, kArena
+    std::function<void()> connected;  ///< once: every machine that shares a channel was heard
+    std::function<void(Error)>
+        failed;  ///< at most once, and the last: kTimedOut, kProtocol, kArena
   };
 
   /// Binds this machine's endpoint and begins to connect, for at most `patience`. kTransport. The
   /// references must outlive the link.
-  [[nodiscard]] static Result<std::unique_ptr<MachineLink>> open(
-      const WiringPlan& plan, const Arena& arena, ChannelEnds& ends,
-      std::chrono::milliseconds patience, Listener listener);
+  [[nodiscard]] static Result<std::unique_ptr<MachineLink>> open(const WiringPlan& plan,
+                                                                 const Arena& arena,
+                                                                 ChannelEnds& ends,
+                                                                 std::chrono::milliseconds patience,
+                                                                 Listener listener);
 
   MachineLink(const MachineLink&) = delete;
   MachineLink& operator=(const MachineLink&) = delete;

@@ -17,7 +17,7 @@ struct Piece {
   std::uint64_t message_length = 0;  ///< of the whole message
   std::uint64_t number = 0;          ///< fragment number, for `give_back`
   std::uint32_t type = 0;
-  bool more = false;                 ///< the message goes on in the next fragment
+  bool more = false;  ///< the message goes on in the next fragment
 };
 
 /// The receiving end of a FIFO channel. One thread at a time. Where receivers compete, each has a
@@ -83,8 +83,8 @@ class RingReader {
   bool many_receivers_;
   std::uint32_t self_;
 
-  std::uint64_t next_ = 0;       ///< the fragment to look at
-  std::uint64_t released_ = 0;   ///< all before it are given back (one receiver)
+  std::uint64_t next_ = 0;      ///< the fragment to look at
+  std::uint64_t released_ = 0;  ///< all before it are given back (one receiver)
   std::uint64_t dequeued_ = 0;
   std::uint64_t held_back_ = 0;  ///< fragments given back before an older one
   std::vector<bool> early_;      ///< which, by slot; sized at the first use

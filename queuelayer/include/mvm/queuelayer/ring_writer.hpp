@@ -81,7 +81,7 @@ class RingWriter {
  private:
   /// What the writer remembers of each fragment in flight, to take its memory back.
   struct Fragment {
-    std::uint64_t data_end = 0;       ///< the data area is free up to here once it came back
+    std::uint64_t data_end = 0;  ///< the data area is free up to here once it came back
     Offset heap_at = 0;
     std::uint64_t heap_length = 0;    ///< 0: not in the heap
     std::uint64_t message_bytes = 0;  ///< of the whole message, in its last fragment
@@ -150,11 +150,11 @@ class RingWriter {
   std::vector<EndpointRecord*> receivers_;
   std::unique_ptr<Fragment[]> fragments_;
 
-  std::uint64_t head_ = 0;        ///< number of the next fragment
-  std::uint64_t reclaimed_ = 0;   ///< fragments whose memory was taken back
-  std::uint64_t messages_ = 0;    ///< in flight, loans included
-  std::uint64_t bytes_ = 0;       ///< their payload
-  std::uint64_t data_head_ = 0;   ///< the data area as an endless tape: next free, first in use
+  std::uint64_t head_ = 0;       ///< number of the next fragment
+  std::uint64_t reclaimed_ = 0;  ///< fragments whose memory was taken back
+  std::uint64_t messages_ = 0;   ///< in flight, loans included
+  std::uint64_t bytes_ = 0;      ///< their payload
+  std::uint64_t data_head_ = 0;  ///< the data area as an endless tape: next free, first in use
   std::uint64_t data_tail_ = 0;
   std::uint64_t enqueued_ = 0;
   std::uint64_t enqueued_bytes_ = 0;
@@ -163,9 +163,9 @@ class RingWriter {
   /// keeps up, else they gather in the heap until a fragment of them can be published.
   struct Streaming {
     std::uint64_t length = 0;
-    std::uint64_t left = 0;       ///< not yet appended
+    std::uint64_t left = 0;  ///< not yet appended
     std::uint32_t type = 0;
-    Offset heap_at = 0;           ///< room for the whole message
+    Offset heap_at = 0;  ///< room for the whole message
     std::uint64_t heap_size = 0;
     std::uint64_t heap_used = 0;  ///< published or gathering
     std::uint64_t gathering = 0;  ///< the last of `heap_used`, not yet published

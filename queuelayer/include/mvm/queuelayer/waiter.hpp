@@ -13,8 +13,9 @@
 /// on the bell's value read before. The ringer: changes the queue, fence, looks at `sleepers`, and
 /// if there is one, changes the bell and wakes. The two fences (both seq_cst) order each side's
 /// store before its load, so at least one side sees the other: either the waiter finds the change,
-/// or the ringer finds the sleeper. The bell's change makes a sleep that begins late return at once.
-/// A waiter that is killed leaves `sleepers` too high, which costs its peers a needless wake, no more.
+/// or the ringer finds the sleeper. The bell's change makes a sleep that begins late return at
+/// once. A waiter that is killed leaves `sleepers` too high, which costs its peers a needless wake,
+/// no more.
 namespace mvm::queue {
 
 /// Tells an endpoint that a queue of its changed. Call after the change. Never blocks.

@@ -39,21 +39,21 @@ enum class Spread : std::uint8_t {
 struct QueueSpec {
   QueueType type = QueueType::kFifo;
   Overflow overflow = Overflow::kBlock;
-  std::uint32_t capacity = 64;     ///< messages, 1 … kMaxCapacity
-  Bytes bytes = 256_KiB;           ///< payload; a larger message is admitted when the queue is empty
+  std::uint32_t capacity = 64;  ///< messages, 1 … kMaxCapacity
+  Bytes bytes = 256_KiB;        ///< payload; a larger message is admitted when the queue is empty
   bool operator==(const QueueSpec&) const = default;
 };
 
 /// A virtual queue bound to its ends. It lives at the receiver.
 struct ChannelSpec {
-  std::uint64_t id = 0;                   ///< unique in the group; the same on every machine
+  std::uint64_t id = 0;  ///< unique in the group; the same on every machine
   QueueSpec queue;
-  std::uint32_t sender = 0;               ///< task id
+  std::uint32_t sender = 0;  ///< task id
   std::uint32_t sender_machine = 0;
-  std::vector<std::uint32_t> receivers;   ///< task ids; more than one only for Spread::kShared
+  std::vector<std::uint32_t> receivers;  ///< task ids; more than one only for Spread::kShared
   std::vector<std::uint32_t> receiver_machines;  ///< of each receiver
-  std::string sender_port;                ///< "cell[0].x+", for messages to people
-  std::string receiver_port;              ///< "cell[1].x-"; "worker[*].in" for many receivers
+  std::string sender_port;                       ///< "cell[0].x+", for messages to people
+  std::string receiver_port;  ///< "cell[1].x-"; "worker[*].in" for many receivers
   bool operator==(const ChannelSpec&) const = default;
 };
 
@@ -68,30 +68,30 @@ struct SendGroup {
 /// A task's named end of its edges.
 struct PortSpec {
   std::string name;
-  std::vector<SendGroup> sends;            ///< empty: a port that only receives
-  std::vector<std::uint32_t> receives;     ///< indices into WiringPlan::channels
+  std::vector<SendGroup> sends;         ///< empty: a port that only receives
+  std::vector<std::uint32_t> receives;  ///< indices into WiringPlan::channels
   bool operator==(const PortSpec&) const = default;
 };
 
 /// One task: what to start and what it sees.
 struct TaskSpec {
-  std::uint32_t id = 0;                   ///< unique in the group
+  std::uint32_t id = 0;  ///< unique in the group
   std::string job;
-  std::uint32_t index = 0;                ///< 0 … count-1 within its job
+  std::uint32_t index = 0;  ///< 0 … count-1 within its job
   std::uint32_t count = 1;
-  std::vector<std::uint32_t> coordinates; ///< in its topology; {index} where the shape has none
-  std::uint32_t program = 0;              ///< index into WiringPlan::programs
-  std::vector<std::string> arguments;     ///< after the program's name
-  std::vector<std::string> environment;   ///< "NAME=value", on top of the queue VM's own
-  std::string directory;                  ///< working directory; made by the queue VM
-  std::vector<std::string> inputs;        ///< files to stage into it, absolute paths
-  std::vector<std::string> outputs;       ///< globs relative to it, collected at the end
-  std::vector<std::uint32_t> cores;       ///< where it may run; empty: anywhere
-  bool shares_core = false;               ///< another task is pinned to the same core: do not spin
-  std::optional<Bytes> memory;            ///< limit of private memory
+  std::vector<std::uint32_t> coordinates;  ///< in its topology; {index} where the shape has none
+  std::uint32_t program = 0;               ///< index into WiringPlan::programs
+  std::vector<std::string> arguments;      ///< after the program's name
+  std::vector<std::string> environment;    ///< "NAME=value", on top of the queue VM's own
+  std::string directory;                   ///< working directory; made by the queue VM
+  std::vector<std::string> inputs;         ///< files to stage into it, absolute paths
+  std::vector<std::string> outputs;        ///< globs relative to it, collected at the end
+  std::vector<std::uint32_t> cores;        ///< where it may run; empty: anywhere
+  bool shares_core = false;                ///< another task is pinned to the same core: do not spin
+  std::optional<Bytes> memory;             ///< limit of private memory
   std::vector<PortSpec> ports;
 
-  [[nodiscard]] std::string name() const; ///< "cell[3]"
+  [[nodiscard]] std::string name() const;  ///< "cell[3]"
   bool operator==(const TaskSpec&) const = default;
 };
 
@@ -114,32 +114,32 @@ struct LinkKeys {
 };
 
 struct WiringPlan {
-  std::string group;                       ///< group id
-  std::uint32_t machine = 0;               ///< this machine's index
-  std::vector<MachineAddress> machines;    ///< of the whole group
+  std::string group;                     ///< group id
+  std::uint32_t machine = 0;             ///< this machine's index
+  std::vector<MachineAddress> machines;  ///< of the whole group
   LinkKeys keys;
-  std::vector<std::string> programs;       ///< paths of executables, one per job
-  std::vector<ChannelSpec> channels;       ///< that begin or end on this machine
-  std::vector<TaskSpec> tasks;             ///< of this machine
-  std::string output_directory;            ///< where collected outputs go; "job.index/" below it
-  std::string work_directory;              ///< of this machine's tasks; removed at the end, and its
-                                           ///< parent too when nothing else is in it
-  Duration wall_time{0};                   ///< 0: none. Enforced by the queue VM
+  std::vector<std::string> programs;  ///< paths of executables, one per job
+  std::vector<ChannelSpec> channels;  ///< that begin or end on this machine
+  std::vector<TaskSpec> tasks;        ///< of this machine
+  std::string output_directory;       ///< where collected outputs go; "job.index/" below it
+  std::string work_directory;         ///< of this machine's tasks; removed at the end, and its
+                                      ///< parent too when nothing else is in it
+  Duration wall_time{0};              ///< 0: none. Enforced by the queue VM
   Duration grace = std::chrono::seconds(5);  ///< between SIGTERM and SIGKILL
   ControlLoss on_control_loss = ControlLoss::kEnd;
-  Duration hold{0};                        ///< for ControlLoss::kHold
-  bool end_on_failure = true;              ///< the first failed task ends its group
+  Duration hold{0};            ///< for ControlLoss::kHold
+  bool end_on_failure = true;  ///< the first failed task ends its group
   bool operator==(const WiringPlan&) const = default;
 };
 
 /// Limits of a plan, so that a hostile or mistaken one is refused before it costs anything.
 inline constexpr std::uint32_t kMaxTasksPerMachine = 200'000;
 inline constexpr std::uint32_t kMaxChannelsPerMachine = 2'000'000;
-inline constexpr std::uint32_t kMaxPortsPerTask = 65'536;      ///< a complete graph of 65,537 tasks
-inline constexpr std::uint32_t kMaxCapacity = 1u << 20;        ///< messages per queue
-inline constexpr std::uint32_t kMaxNameLength = 4096;          ///< names, words, paths (PATH_MAX)
-inline constexpr std::uint32_t kMaxListLength = 65'536;        ///< arguments, inputs, receivers, …
-inline constexpr std::uint32_t kMaxCores = 1024;               ///< glibc's CPU_SETSIZE
+inline constexpr std::uint32_t kMaxPortsPerTask = 65'536;  ///< a complete graph of 65,537 tasks
+inline constexpr std::uint32_t kMaxCapacity = 1u << 20;    ///< messages per queue
+inline constexpr std::uint32_t kMaxNameLength = 4096;      ///< names, words, paths (PATH_MAX)
+inline constexpr std::uint32_t kMaxListLength = 65'536;    ///< arguments, inputs, receivers, …
+inline constexpr std::uint32_t kMaxCores = 1024;           ///< glibc's CPU_SETSIZE
 inline constexpr Bytes kMaxQueueBytes = 1_GiB;
 inline constexpr Bytes kMaxMessage = 1_GiB;
 

@@ -28,13 +28,13 @@ enum class Execution : std::uint8_t { kProcess, kFiber };
 
 /// How a job's sources become a program.
 struct BuildOptions {
-  std::string compiler = "g++";         ///< g++ or clang++, or a path or versioned name of one
-  std::string standard = "c++20";       ///< for -std=
-  std::string optimize = "2";           ///< 0 1 2 3 s g
+  std::string compiler = "g++";    ///< g++ or clang++, or a path or versioned name of one
+  std::string standard = "c++20";  ///< for -std=
+  std::string optimize = "2";      ///< 0 1 2 3 s g
   std::vector<std::pair<std::string, std::string>> defines;  ///< name, value ("" for none)
   std::vector<std::filesystem::path> include_folders;        ///< absolute
-  std::vector<std::string> libraries;   ///< names for -l
-  std::vector<std::string> flags;       ///< further compiler flags, as written
+  std::vector<std::string> libraries;                        ///< names for -l
+  std::vector<std::string> flags;                            ///< further compiler flags, as written
 };
 
 /// One job: a program in source form and how many tasks of it run.
@@ -48,34 +48,45 @@ struct JobModel {
   BuildOptions build;
   std::vector<std::string> arguments;
   std::vector<std::pair<std::string, std::string>> environment;
-  std::vector<std::string> inputs;             ///< relative to `folder` unless absolute
-  std::vector<std::string> outputs;            ///< globs relative to the task's directory
-  std::filesystem::path folder;                ///< of the document that declares the job
-  Scope scope;                                 ///< parameters of that document
+  std::vector<std::string> inputs;   ///< relative to `folder` unless absolute
+  std::vector<std::string> outputs;  ///< globs relative to the task's directory
+  std::filesystem::path folder;      ///< of the document that declares the job
+  Scope scope;                       ///< parameters of that document
   Place place;
 };
 
 enum class GraphKind : std::uint8_t {
-  kPipeline, kLine, kRing, kStar, kTree, kMesh, kTorus, kHypercube, kButterfly, kComplete,
-  kBipartite, kRandomRegular, kFile,
+  kPipeline,
+  kLine,
+  kRing,
+  kStar,
+  kTree,
+  kMesh,
+  kTorus,
+  kHypercube,
+  kButterfly,
+  kComplete,
+  kBipartite,
+  kRandomRegular,
+  kFile,
 };
 
-[[nodiscard]] std::string_view to_string(GraphKind kind);        ///< the profile's word
+[[nodiscard]] std::string_view to_string(GraphKind kind);          ///< the profile's word
 [[nodiscard]] const std::vector<std::string>& graph_kind_words();  ///< all of them, in order
 [[nodiscard]] std::optional<GraphKind> parse_graph_kind(std::string_view word);
 
 /// `<graph kind=… over=…>`: one shape over the tasks of one or several jobs, in the order named.
 struct GraphStatement {
   GraphKind kind = GraphKind::kPipeline;
-  std::vector<std::string> over;          ///< job names
-  std::vector<std::uint32_t> dims;        ///< mesh, torus; empty: as square as the count allows, 2-D
-  std::optional<std::uint32_t> arity;     ///< tree; default 2
-  std::optional<std::uint32_t> stages;    ///< butterfly; default from the count
-  std::optional<std::uint32_t> degree;    ///< random-regular; default 3
-  std::uint64_t seed = 1;                 ///< random-regular
-  std::filesystem::path href;             ///< file: absolute path of a GraphML or DOT file
-  std::string prefix;                     ///< put before each port name
-  std::uint32_t weight = 1;               ///< of its edges, for placement
+  std::vector<std::string> over;        ///< job names
+  std::vector<std::uint32_t> dims;      ///< mesh, torus; empty: as square as the count allows, 2-D
+  std::optional<std::uint32_t> arity;   ///< tree; default 2
+  std::optional<std::uint32_t> stages;  ///< butterfly; default from the count
+  std::optional<std::uint32_t> degree;  ///< random-regular; default 3
+  std::uint64_t seed = 1;               ///< random-regular
+  std::filesystem::path href;           ///< file: absolute path of a GraphML or DOT file
+  std::string prefix;                   ///< put before each port name
+  std::uint32_t weight = 1;             ///< of its edges, for placement
   Place place;
 };
 
@@ -105,14 +116,14 @@ struct QueueRule {
   std::optional<queue::Overflow> overflow;
   std::optional<std::uint32_t> capacity;
   std::optional<Bytes> bytes;
-  std::string words;                   ///< the selector as written, for messages
+  std::string words;  ///< the selector as written, for messages
   Place place;
 };
 
 /// `<machines …/>`: a number of like machines.
 struct MachinesStatement {
   std::uint32_t count = 1;
-  std::string kind = "process";        ///< only kinds that exist pass validation
+  std::string kind = "process";  ///< only kinds that exist pass validation
   std::optional<std::uint32_t> cpus;
   std::optional<Bytes> memory;
   Place place;
@@ -122,19 +133,19 @@ enum class PlacementBy : std::uint8_t { kTopology, kRoundRobin, kPacked };
 
 struct PolicyModel {
   PlacementBy placement = PlacementBy::kTopology;
-  bool pin = true;                     ///< tasks to cores
-  Duration wall_time{0};               ///< 0: none
+  bool pin = true;        ///< tasks to cores
+  Duration wall_time{0};  ///< 0: none
   Duration grace = std::chrono::seconds(5);
   Duration build_time = std::chrono::minutes(5);
-  std::optional<Bytes> memory;         ///< per task
+  std::optional<Bytes> memory;  ///< per task
   bool end_on_failure = true;
 };
 
 /// A declared parameter with the value it has in this reading.
 struct ParameterModel {
   std::string name;
-  std::string type;                    ///< int float string bool
-  std::string value;                   ///< as text
+  std::string type;   ///< int float string bool
+  std::string value;  ///< as text
   std::string default_value;
   std::string description;
 };
@@ -143,7 +154,7 @@ struct ParameterModel {
 /// the per-task words evaluated.
 struct Profile {
   std::string name;
-  std::filesystem::path file;          ///< absolute
+  std::filesystem::path file;  ///< absolute
   std::vector<ParameterModel> parameters;
   std::vector<JobModel> jobs;
   std::vector<GraphStatement> graphs;
@@ -158,9 +169,9 @@ struct Profile {
 
 /// How to read a profile.
 struct ReadOptions {
-  std::map<std::string, std::string> parameters;         ///< -p name=value
-  std::vector<std::filesystem::path> profile_folders;    ///< for `ref=`, after the file's own folder
-  std::filesystem::path schema;                          ///< profile.xsd
+  std::map<std::string, std::string> parameters;       ///< -p name=value
+  std::vector<std::filesystem::path> profile_folders;  ///< for `ref=`, after the file's own folder
+  std::filesystem::path schema;                        ///< profile.xsd
 };
 
 /// Where `ref=` is looked up by default: the user's folder, then the installed one.
@@ -185,9 +196,9 @@ struct ReadOptions {
 
 /// Limits of a document, each an error of its own.
 inline constexpr Bytes kMaxDocument = 4_MiB;
-inline constexpr std::uint32_t kMaxDepth = 64;          ///< elements inside elements
+inline constexpr std::uint32_t kMaxDepth = 64;  ///< elements inside elements
 inline constexpr std::uint32_t kMaxJobs = 10'000;
 inline constexpr std::uint32_t kMaxTasks = 1'000'000;
-inline constexpr std::uint32_t kMaxDiagnostics = 100;   ///< then "and more"
+inline constexpr std::uint32_t kMaxDiagnostics = 100;  ///< then "and more"
 
 }  // namespace mvm::model

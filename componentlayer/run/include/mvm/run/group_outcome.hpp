@@ -13,8 +13,16 @@ namespace mvm::run {
 
 /// The life of a job group.
 enum class GroupState : std::uint8_t {
-  kPending, kBuilding, kStarting, kRunning, kSuspended,
-  kCompleted, kFailed, kCancelled, kTimeout, kLost,
+  kPending,
+  kBuilding,
+  kStarting,
+  kRunning,
+  kSuspended,
+  kCompleted,
+  kFailed,
+  kCancelled,
+  kTimeout,
+  kLost,
 };
 
 [[nodiscard]] std::string_view to_string(GroupState state);  ///< "PENDING", …
@@ -26,7 +34,7 @@ inline constexpr int kSuccess = 0;
 inline constexpr int kUsage = 2;
 inline constexpr int kDeadlock = 122;
 inline constexpr int kTimeLimit = 124;
-inline constexpr int kRefused = 125;      ///< invalid profile, launch, no resources
+inline constexpr int kRefused = 125;  ///< invalid profile, launch, no resources
 inline constexpr int kBuildFailed = 126;
 inline constexpr int kInterrupted = 130;  ///< interrupted or cancelled
 }  // namespace exit_status
@@ -45,22 +53,23 @@ enum class TaskEnd : std::uint8_t {
 
 struct TaskOutcome {
   std::uint32_t id = 0;
-  std::string name;              ///< "cell[3]"
+  std::string name;  ///< "cell[3]"
   std::uint32_t machine = 0;
   std::int32_t core = -1;
   std::int64_t pid = 0;
   TaskEnd end = TaskEnd::kNotStarted;
-  int status = 0;                ///< exit code, or the signal's number for kSignalled
-  Duration ran{0};               ///< from release to end
+  int status = 0;   ///< exit code, or the signal's number for kSignalled
+  Duration ran{0};  ///< from release to end
   Duration cpu{0};
   Bytes peak_memory;
 };
 
-/// What one channel did, counted in messages: enqueued = dequeued + dropped + left + lost_with_task.
+/// What one channel did, counted in messages: enqueued = dequeued + dropped + left +
+/// lost_with_task.
 struct ChannelFigures {
   std::uint64_t channel = 0;
-  std::string from;              ///< "cell[0].x+"
-  std::string to;                ///< "cell[1].x-", or "worker[*].in" for a shared queue
+  std::string from;  ///< "cell[0].x+"
+  std::string to;    ///< "cell[1].x-", or "worker[*].in" for a shared queue
   std::uint64_t enqueued = 0;
   std::uint64_t dequeued = 0;
   std::uint64_t dropped = 0;
@@ -74,10 +83,10 @@ struct GroupOutcome {
   std::string group;
   GroupState state = GroupState::kPending;
   int exit_status = exit_status::kRefused;
-  std::string cause;             ///< one sentence: "cell[2] exited with 7", "wall-time of 2 s passed"
+  std::string cause;  ///< one sentence: "cell[2] exited with 7", "wall-time of 2 s passed"
   Duration build{0};
-  Duration start{0};             ///< from built to released
-  Duration ran{0};               ///< from release to the last task's end
+  Duration start{0};  ///< from built to released
+  Duration ran{0};    ///< from release to the last task's end
   std::vector<TaskOutcome> tasks;
   std::vector<ChannelFigures> channels;
 };

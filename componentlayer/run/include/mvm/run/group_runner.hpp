@@ -28,7 +28,7 @@ class GroupObserver {
 
 /// How queue VMs are started.
 struct LaunchSettings {
-  std::filesystem::path queue_vm;        ///< the mvmq program
+  std::filesystem::path queue_vm;  ///< the mvmq program
   /// Put before the mvmq command, as an rsh agent: words with {machine} and {name} replaced. Empty:
   /// started directly.
   std::vector<std::string> launch;
