@@ -8,14 +8,6 @@
 #include "linked_machines.hpp"
 #include "test_seed.hpp"
 
-#if defined(__SANITIZE_THREAD__)
-/// libzmq is not built for the thread sanitizer, which so does not see how its threads agree.
-extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions();
-extern "C" const char* __tsan_default_suppressions() {
-  return "called_from_lib:libzmq.so\n";
-}
-#endif
-
 namespace mvm::queue {
 namespace {
 
