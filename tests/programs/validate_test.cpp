@@ -41,6 +41,37 @@ TEST_F(ValidateTest, SixMistakesAreSixLines) {
   }
 }
 
+TEST_F(ValidateTest, MistakesOfTextTopologyAndRulesAreToldTogether) {
+  runner_.write("a.cpp", "int main() {}");
+  runner_.write("mixed.mvm.xml", R"(<profile xmlns="urn:mvm:profile:1" name="mixed">
+  <job name="cell" count="5"><source>missing.cpp</source></job>
+  <job name="monitor"><source>a.cpp</source><build optimise="3"/></job>
+  <topology>
+    <graph kind="torus" over="cell" dims="2 2"/>
+    <link from="cell.out" to="monitor.in" spread="shared"/>
+  </topology>
+  <queues>
+    <queue on="monitor.inn" capacity="4"/>
+    <queue on="monitor.in" capacity="4"/>
+    <queue on="monitor.in" capacity="5"/>
+  </queues>
+  <cluster><machines kind="vm"/></cluster>
+</profile>
+)");
+  const auto done = runner_.mvm({"validate", "mixed.mvm.xml"});
+  EXPECT_EQ(done.status.code, 1);
+  std::vector<int> lines;
+  const std::regex place("mixed\\.mvm\\.xml:([0-9]+): ");
+  for (std::sregex_iterator match(done.errors.begin(), done.errors.end(), place), end; match != end;
+       ++match) {
+    const auto before = done.errors.find_last_of('\n', static_cast<std::size_t>(match->position()));
+    const auto start = before == std::string::npos ? 0 : before + 1;
+    if (static_cast<std::size_t>(match->position()) == start)
+      lines.push_back(std::stoi((*match)[1]));
+  }
+  EXPECT_EQ(lines, (std::vector<int>{2, 3, 5, 9, 11, 13})) << done.errors;
+}
+
 TEST_F(ValidateTest, TellsWhatAValidProfileIs) {
   ASSERT_EQ(runner_.mvm({"init", "ring"}).status.code, 0);
   const auto done = runner_.mvm({"validate", "ring", "-p", "tasks=7"});
