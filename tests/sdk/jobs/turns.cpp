@@ -28,15 +28,19 @@ void sender(mvm::Job& job) {
 }
 
 void receiver(mvm::Job& job) {
-  job.port("all").receive<int>();  // now all messages of all ports are there
+  job.port("all").receive<int>();
+  // Between machines the channels do not wait for each other.
+  const bool all_are_there = job.arguments().at(0) == "1";
   std::map<std::string, int> next;
   for (int n = 0; n < 3 * kMessages; ++n) {
     const auto message = job.receive_any();
     const std::string port(message.port().name());
     CHECK_EQUAL(message.as<int>(), next[port]++);
+    if (!all_are_there) continue;
     // In turn: nobody is more than one ahead.
-    for (const auto& [name, count] : next)
+    for (const auto& [name, count] : next) {
       CHECK(count - next[port] <= 1 && next[port] - count <= 1);
+    }
     CHECK(next.size() == 3 || n < 3);
   }
   CHECK(!job.try_receive_any());
