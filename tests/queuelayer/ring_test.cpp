@@ -9,73 +9,14 @@
 #include <algorithm>
 #include <deque>
 #include <map>
-#include <memory>
 #include <numeric>
 #include <thread>
 
-#include "edge_plan.hpp"
-#include "queue_ends.hpp"
+#include "ring_lab.hpp"
 #include "test_seed.hpp"
 
 namespace mvm::queue {
 namespace {
-
-#if defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kScale = 10;  ///< as many times fewer rounds
-#else
-constexpr std::uint64_t kScale = 1;
-#endif
-
-/// One channel from task 0 to `receivers` others.
-class Lab {
- public:
-  Lab(std::uint32_t receivers, QueueSpec queue)
-      : arena_(make(receivers, queue)),
-        heap_(arena_.endpoint(0).heap, arena_.endpoint(0).heap_size),
-        sender_(arena_, 0, heap_) {
-    for (std::uint32_t r = 1; r <= receivers; ++r) {
-      receivers_.push_back(std::make_unique<BlockingReceiver>(arena_, 0, r));
-    }
-  }
-  const Arena& arena() const { return arena_; }
-  SenderHeap& heap() { return heap_; }
-  BlockingSender& sender() { return sender_; }
-  RingWriter& writer() { return sender_.writer(); }
-  BlockingReceiver& receiver(std::size_t i = 0) { return *receivers_[i]; }
-  RingReader& reader(std::size_t i = 0) { return receivers_[i]->reader(); }
-  std::size_t receivers() const { return receivers_.size(); }
-  Slot& slot(std::uint64_t n) {
-    auto* slots = reinterpret_cast<Slot*>(arena_.base() + arena_.channel(0).slots);
-    return slots[n & (arena_.channel(0).slot_count - 1)];
-  }
-  void write(const std::string& bytes) {
-    ASSERT_TRUE(writer().has_room(bytes.size()));
-    ASSERT_TRUE(writer().write(bytes.data(), bytes.size(), 0));
-  }
-  Piece take(std::size_t i = 0) {
-    Piece piece;
-    EXPECT_EQ(reader(i).take(piece), RingReader::Taken::kPiece);
-    return piece;
-  }
-
- private:
-  static Arena make(std::uint32_t receivers, QueueSpec queue) {
-    std::vector<std::uint32_t> tasks(receivers);
-    std::iota(tasks.begin(), tasks.end(), 1);
-    auto arena = Arena::create(plan_of(receivers + 1, {{0, tasks, queue}}));
-    if (!arena) throw std::runtime_error(arena.error().message);
-    return std::move(*arena);
-  }
-
-  Arena arena_;
-  SenderHeap heap_;
-  BlockingSender sender_;
-  std::vector<std::unique_ptr<BlockingReceiver>> receivers_;
-};
-
-std::string bytes_of(const Piece& piece) {
-  return {reinterpret_cast<const char*>(piece.data), piece.length};
-}
 
 class Ring : public testing::TestWithParam<std::uint32_t> {
  protected:
@@ -524,86 +465,6 @@ TEST(RingHeap, SaysSoWhenItHasNoRoomAndRecovers) {
   EXPECT_FALSE(writer.begin(600 << 10, 0));
   writer.cancel(loan, 600 << 10);
   EXPECT_TRUE(writer.has_room(600 << 10));
-}
-
-// Memory that another task of the group wrote over.
-
-enum class Damage {
-  kInlineTooLong,
-  kInlineWithMore,
-  kOutside,
-  kTooLong,
-  kLongerThanItsMessage,
-  kOverLimit
-};
-
-class Corruption : public testing::TestWithParam<std::tuple<std::uint32_t, Damage>> {};
-INSTANTIATE_TEST_SUITE_P(
-    Slots, Corruption,
-    testing::Combine(testing::Values(1u, 3u),
-                     testing::Values(Damage::kInlineTooLong, Damage::kInlineWithMore,
-                                     Damage::kOutside, Damage::kTooLong,
-                                     Damage::kLongerThanItsMessage, Damage::kOverLimit)));
-
-TEST_P(Corruption, OfASlotIsNoticed) {
-  const auto [receivers, damage] = GetParam();
-  Lab lab(receivers, room_for(4));
-  const bool in_line = damage == Damage::kInlineTooLong || damage == Damage::kInlineWithMore;
-  lab.write(pattern(0, in_line ? 20 : 200));
-  Slot& slot = lab.slot(0);
-  switch (damage) {
-    case Damage::kInlineTooLong:
-      slot.length = 49;
-      break;
-    case Damage::kInlineWithMore:
-      slot.kind |= kMoreFollows;
-      break;
-    case Damage::kOutside:
-      slot.out_of_line.at = lab.arena().size().count - 199;
-      break;
-    case Damage::kTooLong:
-      slot.length = ~0u;
-      break;
-    case Damage::kLongerThanItsMessage:
-      slot.out_of_line.message_length = 199;
-      break;
-    case Damage::kOverLimit:
-      slot.out_of_line.message_length = kMaxMessage.count + 1;
-      break;
-  }
-  Piece piece;
-  EXPECT_EQ(lab.reader().take(piece), RingReader::Taken::kCorrupt);
-}
-
-TEST_P(Ring, NeverLeavesTheArenaWhateverIsInItsSlots) {
-  const auto seed = test_seed();
-  for (std::uint32_t run = 0; run < 300 / kScale; ++run) {
-    std::mt19937 random(seed + run);
-    Lab lab(receivers(), room_for(8, 4_KiB));
-    for (std::uint64_t i = 0; i < 6; ++i) lab.write(pattern(i, random_below(random, 600)));
-    for (int wound = 0; wound < 20; ++wound) {
-      auto* bytes = reinterpret_cast<unsigned char*>(&lab.slot(random_below(random, 16)));
-      bytes[random_below(random, sizeof(Slot))] = static_cast<unsigned char>(random());
-    }
-    for (int i = 0; i < 20; ++i) {
-      Piece piece;
-      const auto taken = lab.reader().take(piece);
-      if (taken != RingReader::Taken::kPiece) break;
-      const auto at = static_cast<Offset>(piece.data - lab.arena().base());
-      ASSERT_NE(lab.arena().find(at, piece.length), nullptr) << "seed " << seed + run;
-      lab.reader().give_back(piece.number, piece.more);
-    }
-    (void)lab.writer().has_room(1);
-  }
-}
-
-TEST(Corruption, OfTheReleasedCountIsNotActedUpon) {
-  Lab lab(1, room_for(2));
-  lab.write("a");
-  lab.write("b");
-  lab.arena().channel(0).released = 1'000'000;
-  EXPECT_FALSE(lab.writer().has_room(1));
-  EXPECT_EQ(lab.writer().released_messages(), 0u);
 }
 
 }  // namespace

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "edge_plan.hpp"
+#include "queue_ends.hpp"
+
+namespace mvm::queue {
+
+#if defined(__SANITIZE_THREAD__)
+inline constexpr std::uint64_t kScale = 10;  ///< as many times fewer rounds
+#else
+inline constexpr std::uint64_t kScale = 1;
+#endif
+
+/// One channel from task 0 to `receivers` others.
+class Lab {
+ public:
+  Lab(std::uint32_t receivers, QueueSpec queue)
+      : arena_(make(receivers, queue)),
+        heap_(arena_.endpoint(0).heap, arena_.endpoint(0).heap_size),
+        sender_(arena_, 0, heap_) {
+    for (std::uint32_t r = 1; r <= receivers; ++r) {
+      receivers_.push_back(std::make_unique<BlockingReceiver>(arena_, 0, r));
+    }
+  }
+  const Arena& arena() const { return arena_; }
+  SenderHeap& heap() { return heap_; }
+  BlockingSender& sender() { return sender_; }
+  RingWriter& writer() { return sender_.writer(); }
+  BlockingReceiver& receiver(std::size_t i = 0) { return *receivers_[i]; }
+  RingReader& reader(std::size_t i = 0) { return receivers_[i]->reader(); }
+  std::size_t receivers() const { return receivers_.size(); }
+  Slot& slot(std::uint64_t n) {
+    auto* slots = reinterpret_cast<Slot*>(arena_.base() + arena_.channel(0).slots);
+    return slots[n & (arena_.channel(0).slot_count - 1)];
+  }
+  void write(const std::string& bytes) {
+    ASSERT_TRUE(writer().has_room(bytes.size()));
+    ASSERT_TRUE(writer().write(bytes.data(), bytes.size(), 0));
+  }
+  Piece take(std::size_t i = 0) {
+    Piece piece;
+    EXPECT_EQ(reader(i).take(piece), RingReader::Taken::kPiece);
+    return piece;
+  }
+
+ private:
+  static Arena make(std::uint32_t receivers, QueueSpec queue) {
+    std::vector<std::uint32_t> tasks(receivers);
+    std::iota(tasks.begin(), tasks.end(), 1);
+    auto arena = Arena::create(plan_of(receivers + 1, {{0, tasks, queue}}));
+    if (!arena) throw std::runtime_error(arena.error().message);
+    return std::move(*arena);
+  }
+
+  Arena arena_;
+  SenderHeap heap_;
+  BlockingSender sender_;
+  std::vector<std::unique_ptr<BlockingReceiver>> receivers_;
+};
+
+inline std::string bytes_of(const Piece& piece) {
+  return {reinterpret_cast<const char*>(piece.data), piece.length};
+}
+
+}  // namespace mvm::queue
