@@ -107,7 +107,9 @@ std::vector<control::ChannelCount> ChannelEnds::figures() const {
     control::ChannelCount count;
     count.channel = plan_.channels[i].id;
     count.dequeued = record.dequeued.load(std::memory_order_relaxed);
-    (channels_[i].receiver_died ? count.lost_with_task : count.left) = unread;
+    // Where receivers compete, what one did not take is there for the others, while some live.
+    const bool lost = channels_[i].receiver_died && ends_alive_[i] == 0;
+    (lost ? count.lost_with_task : count.left) = unread;
     count.lost_with_task += channels_[i].lost;
     count.enqueued = count.dequeued + record.relayed.load(std::memory_order_relaxed) + count.left +
                      count.lost_with_task;

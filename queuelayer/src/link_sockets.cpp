@@ -23,6 +23,8 @@ namespace {
 
 /// A payload part is a fragment; nobody sends more than this in one.
 constexpr std::size_t kLargestPayload = 1 << 20;
+/// Each one lost means that another queue VM came and went between two system calls of this one.
+constexpr int kBindAttempts = 10;
 /// How soon the receiving thread notices that it is to end.
 constexpr int kPollMs = 50;
 
@@ -43,6 +45,7 @@ struct LinkSockets::State {
   std::atomic<bool> ending{false};
   std::thread receiver;
 
+  [[nodiscard]] Result<void> listen(const std::string& endpoint);
   [[nodiscard]] Result<void> make_folder(const std::string& endpoint);
   void receive();
   void receive_frame();
@@ -92,6 +95,20 @@ Result<std::string> bindable(const std::string& endpoint) {
 
 LinkSockets::LinkSockets(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
+/// Binds, again where other queue VMs of the group removed the folder in between, because they had
+/// met already and no socket was in it.
+Result<void> LinkSockets::State::listen(const std::string& endpoint) {
+  for (int attempt = 1;; ++attempt) {
+    if (auto made = make_folder(endpoint); !made) return made;
+    try {
+      incoming.bind(endpoint);
+      return {};
+    } catch (const zmq::error_t& problem) {
+      if (problem.num() != ENOENT || attempt == kBindAttempts) throw;
+    }
+  }
+}
+
 /// A unix socket lies in a folder that only this user may enter.
 Result<void> LinkSockets::State::make_folder(const std::string& endpoint) {
   name.link_socket = socket_path(endpoint);
@@ -114,7 +131,6 @@ Result<std::unique_ptr<LinkSockets>> LinkSockets::open(const WiringPlan& plan,
   if (!own) return fail(own.error());
   try {
     auto state = std::make_unique<State>();
-    if (auto made = state->make_folder(*own); !made) return fail(made.error());
     state->on_arrival = std::move(on_arrival);
     // What is in flight is bounded by the queues and by windows, so ZeroMQ needs no limit of its
     // own; and when the link closes, nobody waits for what is still under way.
@@ -125,7 +141,7 @@ Result<std::unique_ptr<LinkSockets>> LinkSockets::open(const WiringPlan& plan,
     // ZeroMQ asks whoever is bound here (RFC 27) before it lets a CURVE client in.
     state->doorkeeper.bind("inproc://zeromq.zap.01");
     secure_server(state->incoming, plan.keys);
-    state->incoming.bind(*own);
+    if (auto listening = state->listen(*own); !listening) return fail(listening.error());
     for (std::uint32_t machine = 0; machine < plan.machines.size(); ++machine) {
       auto& socket = state->outgoing.emplace_back(state->context, zmq::socket_type::push);
       socket.set(zmq::sockopt::sndhwm, 0);

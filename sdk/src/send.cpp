@@ -108,6 +108,14 @@ void check_sendable(const PortState& state, std::size_t size) {
     refuse(state, "a message of " + std::to_string(size) + " bytes is over the limit of " +
                       std::to_string(queue::kMaxMessage.count) + "; send it in parts");
   }
+  // Many tasks share the address space of a machine, so each has less of it.
+  const auto heap = state.task->endpoint().heap_size;
+  if (RingWriter::streaming_size(size) > heap) {
+    refuse(state, "a message of " + std::to_string(size) + " bytes does not fit the " +
+                      std::to_string(heap) +
+                      " bytes that each task of this machine can have under " +
+                      "way; send it in parts, or use more machines");
+  }
 }
 
 /// Drops the targets whose receivers are gone. Throws `closed` when none is left.
@@ -154,8 +162,12 @@ Block loan(Port& port, std::size_t size) {
   }
   RingWriter& writer = *state.writers.front();
   state.targets.assign(1, &writer);
+  const auto can_reserve = [&] { return writer.receiver_closed() || writer.can_reserve(size); };
   for (;;) {
-    wait_for_room(state, size, kForever);
+    if (!can_reserve()) {
+      const ExpectRoom expecting(state.targets);
+      state.task->waiter().wait(can_reserve, queue::kNoDeadline);
+    }
     if (writer.receiver_closed()) throw_closed(port);
     if (std::byte* memory = writer.reserve(size)) {
       return {

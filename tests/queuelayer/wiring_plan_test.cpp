@@ -83,8 +83,9 @@ TEST(WiringPlan, HasTheDocumentedBytes) {
                               + zeros(4)                                  // machine
                               + std::string("\1\0\0\0", 4) + zeros(4)     // machines
                               + zeros(16)                                 // keys
-                              + zeros(4 + 4 + 4 + 4)  // programs, channels, tasks, output directory
-                              + zeros(8)              // wall time
+                              + zeros(4 + 4 + 4)  // programs, channels, tasks
+                              + zeros(4 + 4)      // output directory, work directory
+                              + zeros(8)          // wall time
                               + std::string("\2\1", 2) + zeros(6)  // grace
                               + zeros(1) + zeros(8)                // control loss, hold
                               + std::string("\1", 1));             // end on failure

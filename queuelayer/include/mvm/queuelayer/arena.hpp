@@ -88,7 +88,7 @@ class Arena {
 /// largest message twice, so that one can be filled while another is read.
 inline constexpr Bytes kHeapPerEndpoint = 4_GiB;
 /// Below this many endpoints each has the full heap; above, they share this much address space.
-inline constexpr Bytes kHeapsTotal{std::uint64_t{8} << 40};  // 8 TiB of the 128 TiB a process has
+inline constexpr Bytes kHeapsTotal{std::uint64_t{32} << 40};  // 32 TiB of the 128 a process has
 inline constexpr Bytes kSmallestHeap = 64_MiB;
 
 }  // namespace mvm::queue

@@ -51,6 +51,15 @@ class RingWriter {
     return true;
   }
 
+  /// Heap that is needed for a message in fragments: each begins on a line of its own.
+  static constexpr std::uint64_t streaming_size(std::uint64_t length) {
+    return length + (length / kHeapFragment + 2) * kLine;
+  }
+  /// True when `reserve` would give memory now.
+  [[nodiscard]] bool can_reserve(std::uint64_t length) {
+    return has_room(length) && heap_.could_allocate(length);
+  }
+
   /// Memory for one message of `length` bytes, counted against the capacity at once; null when the
   /// heap has no room. Precondition: has_room(length). Give it to `send_reserved` or `cancel`.
   [[nodiscard]] std::byte* reserve(std::uint64_t length);
@@ -100,10 +109,6 @@ class RingWriter {
   /// True when a message that travels in one fragment would find room in the data area.
   [[nodiscard]] bool data_area_fits(std::uint64_t length) const {
     return length <= kFragment && data_start(length) + length - data_tail_ <= data_size_;
-  }
-  /// Heap for a message in fragments: each begins on a line of its own.
-  static constexpr std::uint64_t streaming_size(std::uint64_t length) {
-    return length + (length / kHeapFragment + 2) * kLine;
   }
   /// Where on the tape a block of `length` bytes would begin: it is never split by the wrap.
   [[nodiscard]] std::uint64_t data_start(std::uint64_t length) const {
