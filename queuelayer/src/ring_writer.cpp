@@ -223,6 +223,7 @@ void RingWriter::take_back(std::uint64_t n) {
     heap_.free(fragment.heap_at, fragment.heap_length);
   }
   if (fragment.last) {
+    ++returned_;
     --messages_;
     bytes_ -= fragment.message_bytes;
   }

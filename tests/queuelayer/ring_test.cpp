@@ -156,7 +156,9 @@ TEST_P(Ring, LendsMemoryThatCountsAtOnce) {
   ASSERT_NE(second, nullptr);
   EXPECT_FALSE(lab.writer().has_room(0));
   EXPECT_FALSE(lab.reader().available());
+  EXPECT_EQ(lab.writer().released_messages(), 0u);  // lent is neither sent nor released
   lab.writer().cancel(second, 10);
+  EXPECT_EQ(lab.writer().released_messages(), 0u);
   EXPECT_TRUE(lab.writer().has_room(400));
   EXPECT_FALSE(lab.writer().has_room(401));
   const auto message = pattern(9, 600);
@@ -166,7 +168,9 @@ TEST_P(Ring, LendsMemoryThatCountsAtOnce) {
   EXPECT_EQ(piece.data, first);  // nothing was copied
   EXPECT_EQ(bytes_of(piece), message);
   EXPECT_EQ(piece.type, 7u);
+  EXPECT_EQ(lab.writer().released_messages(), 0u);
   lab.reader().give_back(piece.number, piece.more);
+  EXPECT_EQ(lab.writer().released_messages(), 1u);
   EXPECT_TRUE(lab.writer().has_room(1000));
 }
 

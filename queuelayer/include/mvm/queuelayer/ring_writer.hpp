@@ -82,7 +82,7 @@ class RingWriter {
   /// Messages that the receivers have given back so far, memory and all.
   [[nodiscard]] std::uint64_t released_messages() {
     reclaim();
-    return enqueued_ - messages_;
+    return returned_;
   }
 
   [[nodiscard]] const ChannelRecord& channel() const { return *channel_; }
@@ -163,6 +163,7 @@ class RingWriter {
   std::uint64_t data_tail_ = 0;
   std::uint64_t enqueued_ = 0;
   std::uint64_t enqueued_bytes_ = 0;
+  std::uint64_t returned_ = 0;    ///< messages whose memory was taken back
 
   /// The message that `begin` started. Its bytes travel through the data area while the receiver
   /// keeps up, else they gather in the heap until a fragment of them can be published.
