@@ -64,6 +64,12 @@ TEST_P(OnMachines, SendsAndReceivesInEveryForm) {
   expect_all_received(run);
 }
 
+TEST_P(OnMachines, ServesTasksInPlainC) {
+  const JobRun run("plain", {machines()});
+  EXPECT_EQ(run.status(), 0) << run.errors();
+  expect_all_received(run);
+}
+
 TEST_P(OnMachines, TakesPortsInTurnAndServesThreads) {
   const JobRun run("turns", {machines()});
   EXPECT_EQ(run.status(), 0) << run.errors();

@@ -36,6 +36,13 @@ bool reaches_headers(std::string_view name) {
   return name.starts_with('_') || name.starts_with("MVM_") || name == "NDEBUG";
 }
 
+bool is_c(const std::filesystem::path& source) {
+  return source.extension() == ".c";
+}
+
+/// A profile chooses the standard of C++; what is in C beside it follows this one.
+constexpr const char* kCStandard = "-std=c17";
+
 std::string define_option(const std::pair<std::string, std::string>& define) {
   const auto& [name, value] = define;
   return value.empty() ? text("-D", name) : text("-D", name, '=', value);
@@ -90,6 +97,7 @@ Result<void> check_options(const std::string& job, const model::BuildOptions& op
 
 std::vector<std::string> CommandLine::shared_options() const {
   std::vector<std::string> words{
+      // First, so that a unit in C can have another.
       text("-std=", options_.standard), text("-O", options_.optimize), "-pthread",
       // Line tables without variables: backtraces have names and lines, for 3 % of compile time.
       "-g1"};
@@ -120,7 +128,9 @@ std::vector<std::string> CommandLine::compile(const std::filesystem::path& sourc
   // Colours are no part of a result: they are taken out of warnings that come from the cache.
   words.emplace_back(settings_.colours ? "-fdiagnostics-color=always"
                                        : "-fdiagnostics-color=never");
-  append(words, shared_options());
+  auto shared = shared_options();
+  if (is_c(source)) shared.front() = kCStandard;
+  append(words, shared);
   append(words, own_options());
   // Flags serve compiling and linking; clang complains about those of the other step.
   if (clang) words.emplace_back("-Qunused-arguments");
@@ -140,7 +150,7 @@ std::vector<std::string> CommandLine::compile(const std::filesystem::path& sourc
     }
   }
   words.insert(words.end(), {"-MD", "-MF", depfile.native(), "-c", "-o", object.native(), "-x",
-                             "c++", source.native()});
+                             is_c(source) ? "c" : "c++", source.native()});
   return words;
 }
 

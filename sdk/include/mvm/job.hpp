@@ -13,7 +13,9 @@
 ///
 /// Threads: a `Job` and its ports may be used by any thread, but each port by at most one sending
 /// and one receiving thread at a time, and `receive_any` by one thread at a time.
-/// Blocking: every function says whether it may block. A blocked call burns no CPU for long.
+/// Blocking: every function says whether it may block. A blocked call burns no CPU for long. A
+/// message counts as there when its first bytes are: a call that does not wait may take as long as
+/// its sender needs to write the rest of a large one.
 
 #include <cstddef>
 #include <cstdint>
@@ -254,6 +256,8 @@ class Port {
   void send(const T& value) {
     send_value(value, detail::kForever, nullptr);
   }
+  /// The same for a port that spreads by hash. Throws `closed` when the one receiver of that key is
+  /// gone.
   template <typename T>
   void send(const T& value, Key key) {
     send_value(value, detail::kForever, &key.value);

@@ -37,7 +37,7 @@ struct BuildSettings {
 /// What is built: the sources and options of one job.
 struct BuildRequest {
   std::string job;
-  std::vector<std::filesystem::path> sources;  ///< absolute
+  std::vector<std::filesystem::path> sources;  ///< absolute; "*.c" is C17, all others are C++
   model::BuildOptions options;
 };
 
