@@ -29,7 +29,7 @@ for header in "${headers[@]}"; do
   [[ $header == ./mvm/job.h* ]] || fail "$header is installed, but no part of the SDK"
 done
 
-cmake -S "$here/job" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake -G Ninja -S "$here/job" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
 cmake --build "$work/build" >/dev/null
 starts_and_complains "$work/build/hello"
 
