@@ -15,6 +15,16 @@
 
 namespace mvm::build {
 
+/// A compiler under its plain name, or under the one of the version that scripts/setup installs.
+/// Fails the test when it is under neither.
+inline std::string installed_compiler(const std::string& name) {
+  for (const auto& candidate : {name, name + "-19"}) {
+    if (find_program(candidate)) return candidate;
+  }
+  ADD_FAILURE() << name << " is not installed; run scripts/setup test";
+  return name;
+}
+
 /// A folder of its own for each test, with a job in it, a cache, and a compiler that counts how
 /// often it is called.
 class BuildTest : public testing::Test {
