@@ -106,7 +106,7 @@ TEST_F(PlanViews, DotLeavesLabelsOutWhenThereAreTooMany) {
 }
 
 TEST_F(PlanViews, GraphvizReadsTheDot) {
-  if (!find_program("dot")) GTEST_SKIP() << "Graphviz is not installed";
+  ASSERT_TRUE(find_program("dot")) << "Graphviz is not installed; run scripts/setup";
   made_.link({"cell", 0, "a \"quoted\\ name"}, {"monitor", 0, "in"}, queue::Spread::kOneToOne);
   const auto file = testing::TempDir() + "mvm-plan-views.dot";
   std::ofstream(file) << plan_dot(made_.profile(), plan());
