@@ -2,6 +2,7 @@
 #include <mvm/job.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <string>
 
@@ -11,6 +12,7 @@ namespace {
 
 using mvm::detail::Block;
 using mvm::detail::Got;
+using mvm::detail::SendTerms;
 
 thread_local std::string last_message;
 
@@ -46,6 +48,9 @@ mvm_status guarded(Call&& call) {
   } catch (const mvm::closed& end) {
     last_message = end.what();
     return MVM_CLOSED;
+  } catch (const mvm::full& no_room) {
+    last_message = no_room.what();
+    return MVM_FULL;
   } catch (const std::exception& problem) {
     last_message = problem.what();
     return MVM_ERROR;
@@ -59,6 +64,11 @@ void* as_pointer(std::uint64_t number) {
   return reinterpret_cast<void*>(static_cast<std::uintptr_t>(number));
 }
 
+/// What a message remembers between receive and release, one number each.
+enum MessageField { kCookie, kOwner, kChannel, kType, kPriority, kFlags };
+constexpr std::uint64_t kLate = 1;
+constexpr std::uint64_t kPortable = 2;
+
 mvm_status hand_over(Got got, const Block& block, mvm_message* message) {
   switch (got) {
     case Got::kNothing:
@@ -69,17 +79,44 @@ mvm_status hand_over(Got got, const Block& block, mvm_message* message) {
     case Got::kMessage:
       break;
   }
-  *message = {block.data,
-              block.size,
-              handle_of(block.port),
-              {block.cookie, as_number(block.owner), block.type}};
+  *message = {
+      .data = block.data, .size = block.size, .port = handle_of(block.port), .internal = {}};
+  message->internal[kCookie] = block.cookie;
+  message->internal[kOwner] = as_number(block.owner);
+  message->internal[kChannel] = block.channel;
+  message->internal[kType] = block.type;
+  message->internal[kPriority] = block.priority;
+  message->internal[kFlags] = (block.late ? kLate : 0) | (block.portable ? kPortable : 0);
   return MVM_OK;
 }
 
-mvm_status send(mvm_port* port, const void* data, std::size_t size, const std::uint64_t* key,
+/// Of which size the first version of `mvm_terms` was: what every caller must at least have.
+constexpr std::size_t kFirstTerms = offsetof(mvm_terms, deadline_ns) + sizeof(std::int64_t);
+
+SendTerms terms_of(const mvm_terms* terms, std::int64_t timeout_ns) {
+  SendTerms wanted;
+  wanted.timeout_ns = timeout_ns;
+  if (terms == nullptr) return wanted;
+  if (terms->size < kFirstTerms) {
+    throw mvm::error("the size of mvm_terms is " + std::to_string(terms->size) +
+                     "; begin with `mvm_terms terms = MVM_TERMS_INIT`");
+  }
+  if (terms->size > sizeof(mvm_terms)) {
+    throw mvm::error("this program was compiled for a newer libmvm, whose mvm_terms has " +
+                     std::to_string(terms->size) + " bytes; compile it for the installed one");
+  }
+  wanted.priority = terms->priority;
+  wanted.has_key = terms->has_key != 0;
+  wanted.key = terms->key;
+  wanted.deadline_ns = terms->deadline_ns;
+  return wanted;
+}
+
+mvm_status send(mvm_port* port, const void* data, std::size_t size, const mvm_terms* terms,
                 std::int64_t timeout_ns) {
   return guarded([&] {
-    return mvm::detail::send(port_of(port), data, size, 0, timeout_ns, key) ? MVM_OK : MVM_EMPTY;
+    const bool sent = mvm::detail::send(port_of(port), data, size, 0, terms_of(terms, timeout_ns));
+    return sent ? MVM_OK : MVM_EMPTY;
   });
 }
 
@@ -158,7 +195,14 @@ mvm_status mvm_send(mvm_port* port, const void* data, size_t size, int64_t timeo
 }
 mvm_status mvm_send_with_key(mvm_port* port, const void* data, size_t size, uint64_t key,
                              int64_t timeout_ns) {
-  return send(port, data, size, &key, timeout_ns);
+  mvm_terms terms = MVM_TERMS_INIT;
+  terms.has_key = 1;
+  terms.key = key;
+  return send(port, data, size, &terms, timeout_ns);
+}
+mvm_status mvm_send_with(mvm_port* port, const void* data, size_t size, const mvm_terms* terms,
+                         int64_t timeout_ns) {
+  return send(port, data, size, terms, timeout_ns);
 }
 
 mvm_status mvm_borrow(mvm_port* port, size_t size, mvm_loan* loan) {
@@ -171,9 +215,12 @@ mvm_status mvm_borrow(mvm_port* port, size_t size, mvm_loan* loan) {
 }
 
 mvm_status mvm_send_loan(mvm_port* port, mvm_loan* loan) {
+  return mvm_send_loan_with(port, loan, nullptr);
+}
+mvm_status mvm_send_loan_with(mvm_port* port, mvm_loan* loan, const mvm_terms* terms) {
   return guarded([&] {
     Block block = block_of(*loan);
-    mvm::detail::send_loan(port_of(port), block, 0);
+    mvm::detail::send_loan(port_of(port), block, 0, terms_of(terms, mvm::detail::kForever));
     *loan = {};
     return MVM_OK;
   });
@@ -207,11 +254,22 @@ void mvm_message_release(mvm_message* message) {
   Block block{.data = const_cast<void*>(message->data),
               .size = message->size,
               .port = &port_of(message->port),
-              .cookie = message->internal[0],
-              .owner = as_pointer(message->internal[1]),
-              .type = static_cast<std::uint32_t>(message->internal[2])};
+              .cookie = message->internal[kCookie],
+              .owner = as_pointer(message->internal[kOwner]),
+              .type = static_cast<std::uint32_t>(message->internal[kType]),
+              .priority = mvm_message_priority(message),
+              .channel = static_cast<std::uint32_t>(message->internal[kChannel]),
+              .late = mvm_message_late(message) != 0,
+              .portable = (message->internal[kFlags] & kPortable) != 0};
   mvm::detail::release(block);
   *message = {};
+}
+
+uint32_t mvm_message_priority(const mvm_message* message) {
+  return static_cast<std::uint32_t>(message->internal[kPriority]);
+}
+int mvm_message_late(const mvm_message* message) {
+  return (message->internal[kFlags] & kLate) != 0 ? 1 : 0;
 }
 
 const char* mvm_error_message(void) {

@@ -9,7 +9,7 @@
  *     mvm_port* next = mvm_job_port(job, "next");
  *     mvm_send(next, &value, sizeof value, MVM_FOREVER);
  *
- * Status. Every call that can fail returns an mvm_status. After MVM_CLOSED or MVM_ERROR,
+ * Status. Every call that can fail returns an mvm_status. After MVM_CLOSED, MVM_ERROR or MVM_FULL,
  * mvm_error_message tells this thread why, until its next call that fails.
  * Ownership. Ports belong to their job. A message or loan that was filled in is given back by
  * exactly one call of mvm_message_release, mvm_send_loan or mvm_drop_loan. */
@@ -30,7 +30,8 @@ typedef enum mvm_status {
   MVM_OK = 0,
   MVM_EMPTY = 1,  /* nothing in time: no message, or no room */
   MVM_CLOSED = 2, /* the other end is gone */
-  MVM_ERROR = 3   /* a misuse, or a failure of the surroundings */
+  MVM_ERROR = 3,  /* a misuse, or a failure of the surroundings */
+  MVM_FULL = 4    /* the queue is full, and the profile says overflow="fail" */
 } mvm_status;
 
 /* Timeouts are nanoseconds: 0 does not wait, MVM_FOREVER waits. */
@@ -41,7 +42,7 @@ typedef struct mvm_message {
   const void* data;
   size_t size;
   mvm_port* port; /* where it arrived */
-  uint64_t internal[3];
+  uint64_t internal[6];
 } mvm_message;
 
 /* Memory of the queue, to be filled and sent without a copy. Aligned to 64. */
@@ -50,6 +51,20 @@ typedef struct mvm_loan {
   size_t size;
   uint64_t internal[4];
 } mvm_loan;
+
+/* What a sender says about a message beside its bytes. Begin with MVM_TERMS_INIT, which sets
+ * `size`, so that later versions may know more terms:
+ *     mvm_terms terms = MVM_TERMS_INIT;
+ *     terms.priority = 2; */
+typedef struct mvm_terms {
+  size_t size;       /* of this struct, as the program knows it */
+  uint32_t priority; /* queues of type priority: the higher is received first */
+  int has_key;       /* else the bytes are the key, where ports spread by hash */
+  uint64_t key;      /* messages with equal keys go to the same receiver */
+  int64_t
+      deadline_ns; /* queues of type deadline: wanted until so long from now; MVM_FOREVER: none */
+} mvm_terms;
+#define MVM_TERMS_INIT {sizeof(mvm_terms), 0, 0, 0, MVM_FOREVER}
 
 /* Joins the job group and waits until it is wired. NULL when the program was not started by mvm;
  * `reason` (may be NULL) then gets up to `reason_size` bytes of what to do, always terminated. */
@@ -80,14 +95,22 @@ MVM_C_API mvm_status mvm_send(mvm_port* port, const void* data, size_t size, int
 /* The same, for a port that spreads by hash. */
 MVM_C_API mvm_status mvm_send_with_key(mvm_port* port, const void* data, size_t size, uint64_t key,
                                        int64_t timeout_ns);
+/* The same with terms; NULL: with none. */
+MVM_C_API mvm_status mvm_send_with(mvm_port* port, const void* data, size_t size,
+                                   const mvm_terms* terms, int64_t timeout_ns);
 MVM_C_API mvm_status mvm_borrow(mvm_port* port, size_t size, mvm_loan* loan);
 MVM_C_API mvm_status mvm_send_loan(mvm_port* port, mvm_loan* loan);
+MVM_C_API mvm_status mvm_send_loan_with(mvm_port* port, mvm_loan* loan, const mvm_terms* terms);
 MVM_C_API void mvm_drop_loan(mvm_loan* loan);
 
 /* The next message of a port, or of any port. MVM_CLOSED: the end of the stream. */
 MVM_C_API mvm_status mvm_receive(mvm_port* port, mvm_message* message, int64_t timeout_ns);
 MVM_C_API mvm_status mvm_receive_any(mvm_job* job, mvm_message* message, int64_t timeout_ns);
 MVM_C_API void mvm_message_release(mvm_message* message);
+/* Of a message that was not released yet: its priority, where the queue has them, and whether its
+ * deadline had passed when it was received (1 or 0). */
+MVM_C_API uint32_t mvm_message_priority(const mvm_message* message);
+MVM_C_API int mvm_message_late(const mvm_message* message);
 
 /* Why this thread's last failed call failed. */
 MVM_C_API const char* mvm_error_message(void);

@@ -48,6 +48,12 @@ class MVM_API closed : public error {
   using error::error;
 };
 
+/// The queue is full, and the profile says overflow="fail". Nothing was sent.
+class MVM_API full : public error {
+ public:
+  using error::error;
+};
+
 /// How a type of your own travels. Specialise it with two static functions:
 ///     static std::string encode(const T& value);
 ///     static T decode(std::string_view bytes);   // throws mvm::error on bytes that are not a T
@@ -120,14 +126,25 @@ struct Block {
   std::uint64_t cookie = 0;  ///< the library's own
   void* owner = nullptr;     ///< the library's own
   std::uint32_t type = 0;
+  std::uint32_t priority = 0;
+  std::uint32_t channel = 0;  ///< that it came by: its position in the arena
+  bool late = false;          ///< its deadline had passed when it was taken
+  bool portable = false;      ///< went through the portable codec: type sizes may be converted
 };
 
-/// `timeout_ns`: negative waits for ever, 0 does not wait. `key`: for ports that spread by hash;
-/// null: the message's bytes are the key. False: no room in time.
+/// What a sender says about a message beside its bytes, and how long it waits for room.
+struct SendTerms {
+  std::int64_t timeout_ns = kForever;   ///< 0 does not wait
+  std::int64_t deadline_ns = kForever;  ///< from now until when it is wanted
+  std::uint32_t priority = 0;
+  bool has_key = false;  ///< else the message's bytes are the key, where ports spread by hash
+  std::uint64_t key = 0;
+};
+/// False: no room in time.
 MVM_API bool send(Port& port, const void* data, std::size_t size, std::uint32_t type,
-                  std::int64_t timeout_ns, const std::uint64_t* key);
+                  const SendTerms& terms);
 MVM_API Block loan(Port& port, std::size_t size);
-MVM_API void send_loan(Port& port, Block& block, std::uint32_t type);
+MVM_API void send_loan(Port& port, Block& block, std::uint32_t type, const SendTerms& terms);
 MVM_API void drop_loan(Block& block) noexcept;
 
 enum class Got { kMessage, kNothing, kEnd };
@@ -147,6 +164,47 @@ MVM_API void release(Block& block) noexcept;
 /// For a port whose link says `spread="hash"`: messages with equal keys go to the same receiver.
 struct Key {
   std::uint64_t value;
+};
+
+/// For queues of type `priority`: the higher level is received first. 0, the default, is the
+/// lowest; levels above the queue's highest count as that. Other queues ignore it.
+struct Priority {
+  std::uint32_t level;
+};
+
+/// For queues of type `deadline`: the earlier is received first. A std::chrono duration from now;
+/// what is received later than that counts as late, or is dropped where the queue says so. A
+/// message without one comes after all that have one.
+struct Deadline {
+  template <typename Duration>
+  explicit Deadline(const Duration& from_now) : from_now_ns(detail::nanoseconds(from_now)) {}
+  std::int64_t from_now_ns;
+};
+
+/// Several of them: `port.send(row, mvm::Terms().with(mvm::Priority{2}).with(mvm::Key{7}))`.
+class Terms {
+ public:
+  Terms() = default;
+  Terms(Key key) { with(key); }                 // NOLINT: a term is terms
+  Terms(Priority priority) { with(priority); }  // NOLINT
+  Terms(Deadline deadline) { with(deadline); }  // NOLINT
+  Terms& with(Key key) {
+    terms_.has_key = true;
+    terms_.key = key.value;
+    return *this;
+  }
+  Terms& with(Priority priority) {
+    terms_.priority = priority.level;
+    return *this;
+  }
+  Terms& with(Deadline deadline) {
+    terms_.deadline_ns = deadline.from_now_ns < 0 ? 0 : deadline.from_now_ns;
+    return *this;
+  }
+
+ private:
+  friend class Port;
+  detail::SendTerms terms_;
 };
 
 /// Memory of the queue itself, lent for one message: fill it, then `port.send(std::move(loan))`.
@@ -196,6 +254,8 @@ class Message {
   std::size_t size() const { return block_.size; }  ///< bytes
   Port& port() const { return *block_.port; }       ///< where it arrived
   std::string_view text() const { return {static_cast<const char*>(block_.data), block_.size}; }
+  std::uint32_t priority() const { return block_.priority; }  ///< where the queue has priorities
+  bool late() const { return block_.late; }  ///< its deadline had passed when it was received
 
   /// A copy as a value, vector, string, or a type with a codec. Throws `error` when the sender
   /// sent another type or a length that does not fit.
@@ -250,37 +310,44 @@ class Port {
   MVM_API bool ended() const;
 
   /// Sends one message: a trivially copyable value, a contiguous range of them, a string, or a type
-  /// with a codec; at most 1 GiB. Blocks while the queue is full. When it returns, the receiver can
-  /// get the message whatever this task does next. Throws `closed` when every receiver is gone.
+  /// with a codec; at most 1 GiB. What happens when the queue is full stands in the profile: by
+  /// default it blocks; where the queue says overflow="fail" it throws `full`. When it returns, the
+  /// receiver can get the message whatever this task does next. Throws `closed` when every receiver
+  /// is gone.
   template <typename T>
   void send(const T& value) {
-    send_value(value, detail::kForever, nullptr);
+    send_value(value, detail::SendTerms());
   }
-  /// The same for a port that spreads by hash. Throws `closed` when the one receiver of that key is
-  /// gone.
+  /// The same with a key, a priority, a deadline, or several of them. With a key: throws `closed`
+  /// when the one receiver of that key is gone.
   template <typename T>
-  void send(const T& value, Key key) {
-    send_value(value, detail::kForever, &key.value);
+  void send(const T& value, const Terms& terms) {
+    send_value(value, terms.terms_);
   }
   /// Sends what was lent by this port. Does not copy.
   template <typename T>
-  void send(Loan<T>&& loan) {
-    detail::send_loan(*this, loan.block_, detail::type_tag<T>());
+  void send(Loan<T>&& loan, const Terms& terms = Terms()) {
+    detail::send_loan(*this, loan.block_, detail::type_tag<T>(), terms.terms_);
     loan.block_ = {};
   }
-  /// False when the queue is full. Does not block.
+  /// False when the queue is full and would block. Does not block.
   template <typename T>
-  [[nodiscard]] bool try_send(const T& value) {
-    return send_value(value, 0, nullptr);
+  [[nodiscard]] bool try_send(const T& value, const Terms& terms = Terms()) {
+    auto wanted = terms.terms_;
+    wanted.timeout_ns = 0;
+    return send_value(value, wanted);
   }
   /// False when there was no room within `timeout`, a std::chrono duration.
   template <typename T, typename Duration>
-  [[nodiscard]] bool send_for(const T& value, const Duration& timeout) {
-    return send_value(value, detail::nanoseconds(timeout), nullptr);
+  [[nodiscard]] bool send_for(const T& value, const Duration& timeout,
+                              const Terms& terms = Terms()) {
+    auto wanted = terms.terms_;
+    wanted.timeout_ns = detail::nanoseconds(timeout);
+    return send_value(value, wanted);
   }
   /// Raw bytes.
-  void send_bytes(const void* data, std::size_t size) {
-    detail::send(*this, data, size, 0, detail::kForever, nullptr);
+  void send_bytes(const void* data, std::size_t size, const Terms& terms = Terms()) {
+    detail::send(*this, data, size, 0, terms.terms_);
   }
 
   /// Memory for `count` values, sent without a copy. May block until the queue has room.
@@ -337,25 +404,23 @@ class Port {
   ~Port() = default;
 
   template <typename T>
-  bool send_value(const T& value, std::int64_t timeout_ns, const std::uint64_t* key) {
+  bool send_value(const T& value, const detail::SendTerms& terms) {
     if constexpr (detail::has_codec<T>::value) {
       const std::string bytes = Codec<T>::encode(value);
-      return detail::send(*this, bytes.data(), bytes.size(), 0, timeout_ns, key);
+      return detail::send(*this, bytes.data(), bytes.size(), 0, terms);
     } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
       const std::string_view words = value;
-      return detail::send(*this, words.data(), words.size(), detail::type_tag<char>(), timeout_ns,
-                          key);
+      return detail::send(*this, words.data(), words.size(), detail::type_tag<char>(), terms);
     } else if constexpr (detail::is_range<T>::value) {
       using Element = detail::element_t<T>;
       return detail::send(*this, value.data(), value.size() * sizeof(Element),
-                          detail::type_tag<Element>(), timeout_ns, key);
+                          detail::type_tag<Element>(), terms);
     } else {
       static_assert(std::is_trivially_copyable_v<T> && !std::is_pointer_v<T>,
                     "send a trivially copyable value, a contiguous range of them, a string, or "
                     "specialise mvm::Codec for the type");
       using Element = std::remove_all_extents_t<T>;
-      return detail::send(*this, &value, sizeof value, detail::type_tag<Element>(), timeout_ns,
-                          key);
+      return detail::send(*this, &value, sizeof value, detail::type_tag<Element>(), terms);
     }
   }
 
