@@ -38,8 +38,9 @@ std::string shown(const QueueRule& rule) {
   return rule.job == "*" ? text("*.", rule.port) : text(rule.job, "[", index, "].", rule.port);
 }
 
-std::string shown(queue::QueueType type) {
-  return std::string(queue::to_string(type));
+std::string shown(const QueueTypeWord& word) {
+  if (word.spread) return std::string(queue::to_string(*word.spread));
+  return word.plugin.empty() ? std::string(queue::to_string(word.type)) : word.plugin;
 }
 std::string shown(queue::Overflow overflow) {
   return std::string(queue::to_string(overflow));
@@ -104,7 +105,7 @@ queue::QueueSpec QueueRules::merge(const Vertex& vertex, std::uint32_t port) {
     const auto& rule = *ranked.rule;
     if (!task_matches(rule, vertex) || !port_matches(rule.port, topology_.ports[port])) continue;
     ranked.matched = true;
-    spec.type = rule.type.value_or(spec.type);
+    if (rule.type) spec.type = rule.type->type;
     spec.overflow = rule.overflow.value_or(spec.overflow);
     spec.capacity = rule.capacity.value_or(spec.capacity);
     spec.bytes = rule.bytes.value_or(spec.bytes);

@@ -30,8 +30,7 @@ void read_rule(const XmlElement& element, Reading& reading, const JobNames& jobs
                      " of <queue> is known, but not available in this "
                      "version; remove it");
   }
-  rule.type = reading.choice<queue::QueueType>(element, "type", {{"fifo", queue::QueueType::kFifo}},
-                                               kLaterQueueTypes);
+  rule.type = reading.choice<QueueTypeWord>(element, "type", {{"fifo", {}}}, kLaterQueueTypes);
   rule.overflow = reading.choice<queue::Overflow>(
       element, "overflow", {{"block", queue::Overflow::kBlock}}, kLaterOverflows);
   rule.capacity = reading.whole(element, "capacity", 1, queue::kMaxCapacity);

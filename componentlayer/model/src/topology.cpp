@@ -247,7 +247,8 @@ bool Expansion::expand(const LinkStatement& link, std::uint32_t statement) {
   const auto from = tasks_at(link.from, link.place);
   const auto to = tasks_at(link.to, link.place);
   if (!from || !to) return false;
-  const bool pairwise = link.spread == queue::Spread::kOneToOne;
+  const auto spread = link.spread.value_or(queue::Spread::kOneToOne);
+  const bool pairwise = spread == queue::Spread::kOneToOne;
   if (pairwise && from->count != to->count) {
     complain(link.place, "a one-to-one link needs as many senders as receivers, but ",
              link.from.job, ".", link.from.port, " stands for ", from->count, " and ", link.to.job,
@@ -256,7 +257,7 @@ bool Expansion::expand(const LinkStatement& link, std::uint32_t statement) {
              "[0]), or choose spread=\"each\", \"round-robin\", \"shared\" or \"hash\"");
     return false;
   }
-  if (link.spread == queue::Spread::kShared && to->count > queue::kMaxListLength) {
+  if (spread == queue::Spread::kShared && to->count > queue::kMaxListLength) {
     complain(link.place, "a shared queue has at most ", queue::kMaxListLength,
              " receivers, this one ", to->count, ": use spread=\"round-robin\" or fewer tasks");
     return false;
@@ -271,7 +272,7 @@ bool Expansion::expand(const LinkStatement& link, std::uint32_t statement) {
     const auto end = pairwise ? i + 1 : to->count;
     for (auto j = begin; j < end; ++j) {
       topology_.edges.push_back({from->first + i, to->first + j, *from_port, *to_port, statement,
-                                 link.weight, link.spread});
+                                 link.weight, spread});
     }
   }
   return true;

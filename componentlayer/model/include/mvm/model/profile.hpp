@@ -37,7 +37,23 @@ struct BuildOptions {
   std::vector<std::string> flags;                            ///< further compiler flags, as written
 };
 
-/// One job: a program in source form and how many tasks of it run.
+enum class CommandFormat : std::uint8_t { kLines, kFrames };
+
+[[nodiscard]] std::string_view to_string(CommandFormat format);  ///< the profile's word
+
+/// `<command …>`: an unmodified program as a task. MVM's wrapper program runs it; `TaskSpec::
+/// arguments` of its tasks are the wrapper's: first `--stdin=PORT` and `--stdout=PORT` as far as
+/// they are written, then `--format=lines` or `--format=frames`, then `--`, the line, and the
+/// arguments of the job.
+struct CommandModel {
+  std::string line;         ///< for `sh -c`; may hold `${…}` like the arguments of the job
+  std::string input_port;   ///< whose messages it reads as standard input; empty: none
+  std::string output_port;  ///< that sends what it writes to standard output; empty: none
+  CommandFormat format = CommandFormat::kLines;  ///< one message per line, or length and bytes
+  Place place;
+};
+
+/// One job: a program, in source form or as a command, and how many tasks of it run.
 /// The words of `arguments`, `inputs`, `outputs` and `environment` may hold `${…}` over
 /// parameters, `index` and `count`; they are expanded per task when the plan is made.
 struct JobModel {
@@ -45,6 +61,7 @@ struct JobModel {
   std::uint32_t count = 1;
   Execution execution = Execution::kProcess;
   std::vector<std::filesystem::path> sources;  ///< absolute, globs expanded, readable
+  std::optional<CommandModel> command;         ///< instead of sources
   BuildOptions build;
   std::vector<std::string> arguments;
   std::vector<std::pair<std::string, std::string>> environment;
@@ -101,22 +118,78 @@ struct EndSelector {
 struct LinkStatement {
   EndSelector from;
   EndSelector to;
-  queue::Spread spread = queue::Spread::kOneToOne;
+  std::optional<queue::Spread> spread;  ///< nothing: as the queues' type says, else one-to-one
   std::uint32_t weight = 1;
   Place place;
+};
+
+/// `<open port=… to=…/>` or `<open port=… from=…/>`: a port of the group for programs outside.
+/// Statements of one port and direction add up.
+struct OpenStatement {
+  std::string port;    ///< its name outside; "outside.jobs" in queue rules and messages
+  bool enters = true;  ///< to=: its messages enter the group; from=: they leave it
+  EndSelector end;     ///< the tasks and port that it leads to
+  std::optional<queue::Spread> spread;  ///< of to=, as in a link
+  Place place;
+};
+
+/// A task of `<topology root=…>`: the root of its job's team, and the first of everyone's.
+struct RootStatement {
+  std::string job;
+  std::uint32_t index = 0;
+  Place place;
+};
+
+/// The word of `type=`: which message is received next, and how the link that feeds the queue
+/// spreads where the word says so.
+struct QueueTypeWord {
+  queue::QueueType type = queue::QueueType::kFifo;
+  std::string plugin;                   ///< name, of kCustom
+  std::optional<queue::Spread> spread;  ///< `shared` and `each`, which are fifo otherwise
+  bool operator==(const QueueTypeWord&) const = default;
+};
+
+/// One word of `codec=`.
+struct CodecWord {
+  queue::CodecKind kind = queue::CodecKind::kRaw;
+  std::int32_t level = 0;  ///< of compression; 0: the codec's own default
+  std::string plugin;      ///< name, of kCustom
+  bool operator==(const CodecWord&) const = default;
 };
 
 /// `<queue on=… …/>`: settings for the queues whose receiving end the selector names. Only what is
 /// written is set; rules merge, and the more specific wins.
 struct QueueRule {
-  std::string job;                     ///< "*": any
+  std::string job;                     ///< "*": any; "outside": programs outside of the group
   std::optional<std::uint32_t> index;  ///< nothing: any
   std::string port;                    ///< "*": any; may end in '*'
-  std::optional<queue::QueueType> type;
+  std::optional<QueueTypeWord> type;
+  bool type_varies = false;  ///< the type is an expression: settings of other types may stand by
   std::optional<queue::Overflow> overflow;
   std::optional<std::uint32_t> capacity;
   std::optional<Bytes> bytes;
+  std::optional<std::uint32_t> levels;
+  std::optional<bool> drop_late;
+  std::optional<Duration> time_to_live;  ///< 0: for ever
+  std::optional<Duration> interval;      ///< 1 / rate; 0: no limit
+  std::optional<Duration> latency;
+  std::optional<Duration> jitter;
+  std::optional<std::uint64_t> bits_per_second;  ///< 0: no limit
+  std::optional<std::uint32_t> loss_ppb;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::vector<CodecWord>> codecs;  ///< a list replaces a list; empty: raw
+  std::optional<queue::Transport> transport;
   std::string words;  ///< the selector as written, for messages
+  Place place;
+};
+
+/// `<codec name=…>` or `<type name=…>` of `<queues>`: a user's own codec or queue type, as source.
+struct PluginModel {
+  std::string name;  ///< unique among codecs and types
+  bool is_codec = true;
+  std::vector<std::filesystem::path> sources;  ///< absolute, globs expanded, readable
+  BuildOptions build;
+  std::filesystem::path folder;  ///< of the document that declares it
   Place place;
 };
 
@@ -131,6 +204,13 @@ struct MachinesStatement {
 
 enum class PlacementBy : std::uint8_t { kTopology, kRoundRobin, kPacked };
 
+/// What follows when the tasks of a group wait for each other in a circle.
+enum class DeadlockAction : std::uint8_t {
+  kEnd,     ///< it is reported, and the group ended
+  kReport,  ///< it is reported
+  kIgnore,  ///< nobody looks for it
+};
+
 struct PolicyModel {
   PlacementBy placement = PlacementBy::kTopology;
   bool pin = true;        ///< tasks to cores
@@ -139,6 +219,8 @@ struct PolicyModel {
   Duration build_time = std::chrono::minutes(5);
   std::optional<Bytes> memory;  ///< per task
   bool end_on_failure = true;
+  DeadlockAction deadlock = DeadlockAction::kEnd;
+  Duration reconnect = std::chrono::seconds(20);  ///< a broken link is mended for so long
 };
 
 /// A declared parameter with the value it has in this reading.
@@ -159,6 +241,9 @@ struct Profile {
   std::vector<JobModel> jobs;
   std::vector<GraphStatement> graphs;
   std::vector<LinkStatement> links;
+  std::vector<OpenStatement> openings;
+  std::vector<RootStatement> roots;  ///< at most one per job
+  std::vector<PluginModel> plugins;
   std::vector<QueueRule> queues;
   std::vector<MachinesStatement> machines;  ///< empty: one process machine
   PolicyModel policy;
@@ -194,11 +279,17 @@ struct ReadOptions {
     std::string_view xml, const std::string& shown_name, const std::filesystem::path& folder,
     const ReadOptions& options);
 
+/// Names that no job can have: they stand for programs outside, and for the team of all tasks.
+inline constexpr std::string_view kOutsideJob = "outside";
+inline constexpr std::string_view kEveryone = "everyone";
+
 /// Limits of a document, each an error of its own.
 inline constexpr Bytes kMaxDocument = 4_MiB;
 inline constexpr std::uint32_t kMaxDepth = 64;  ///< elements inside elements
 inline constexpr std::uint32_t kMaxJobs = 10'000;
 inline constexpr std::uint32_t kMaxTasks = 1'000'000;
 inline constexpr std::uint32_t kMaxDiagnostics = 100;  ///< then "and more"
+inline constexpr std::uint32_t kMaxOpenings = 1000;  ///< each port of them is served by one thread
+inline constexpr std::uint32_t kMaxPlugins = 100;    ///< each is compiled, and loaded by tasks
 
 }  // namespace mvm::model
