@@ -63,6 +63,13 @@ bool Waiter::Patience::more() {
   return true;
 }
 
+Waiter::BlockedTime::BlockedTime(std::int64_t& total_ns)
+    : total_ns_(total_ns), begin_ns_(monotonic_ns()) {}
+
+Waiter::BlockedTime::~BlockedTime() {
+  total_ns_ += monotonic_ns() - begin_ns_;
+}
+
 bool Waiter::sleep(std::uint32_t bell, std::int64_t deadline_ns) {
   if (deadline_ns == kNoDeadline) {
     futex_wait(endpoint_.bell, bell, nullptr);

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 #include <mvm/queuelayer/arena_layout.hpp>
+#include <mvm/queuelayer/wait_board.hpp>
 
 /// How one side of a queue waits for the other.
 ///
@@ -42,20 +44,50 @@ class Waiter {
   /// Spins while the core is this task's own, hands the core over when it is shared, then sleeps.
   template <typename Ready>
   bool wait(Ready&& ready, std::int64_t deadline_ns) {
+    if (const auto ended = wait_awake(ready, deadline_ns)) return *ended;
+    return wait_asleep(ready, deadline_ns, [] {});
+  }
+
+  /// The same for a job's thread, whose wait is noted on the endpoint's wait board when it comes to
+  /// sleeping. `describe()` gives the WaitSubject; it is asked after each `ready()` that was in
+  /// vain, and must tell what that one saw. A wait with a deadline is noted as limited in any case.
+  /// `blocked_ns` grows by the time spent after the spinning; the clock is not read before that.
+  template <typename Ready, typename Describe>
+  bool wait(Ready&& ready, std::int64_t deadline_ns, Describe&& describe,
+            std::int64_t& blocked_ns) {
+    if (const auto ended = wait_awake(ready, deadline_ns)) return *ended;
+    const BlockedTime blocked(blocked_ns);
+    WaitNote note(endpoint_, clock_);
+    return wait_asleep(ready, deadline_ns, [&] {
+      WaitSubject subject = describe();
+      if (deadline_ns != kNoDeadline) subject.limited = true;
+      note.set(subject);
+    });
+  }
+
+ private:
+  /// True or false when the wait ended without a sleep.
+  template <typename Ready>
+  std::optional<bool> wait_awake(Ready& ready, std::int64_t deadline_ns) {
     if (ready()) return true;
     if (deadline_ns <= 0) return false;
     for (Patience patience(endpoint_.shares_core != 0); patience.more();) {
       if (ready()) return true;
     }
+    return {};
+  }
+
+  template <typename Ready, typename BeforeSleep>
+  bool wait_asleep(Ready& ready, std::int64_t deadline_ns, BeforeSleep&& before_sleep) {
     for (;;) {
       const auto bell = endpoint_.bell.load(std::memory_order_acquire);
       const Sleeper sleeper(endpoint_);
       if (ready()) return true;
+      before_sleep();
       if (!sleep(bell, deadline_ns)) return ready();
     }
   }
 
- private:
   /// The part of waiting that does not sleep.
   class Patience {
    public:
@@ -80,6 +112,19 @@ class Waiter {
 
    private:
     EndpointRecord& endpoint_;
+  };
+
+  /// Adds the time of its life to a counter.
+  class BlockedTime {
+   public:
+    explicit BlockedTime(std::int64_t& total_ns);
+    ~BlockedTime();
+    BlockedTime(const BlockedTime&) = delete;
+    BlockedTime& operator=(const BlockedTime&) = delete;
+
+   private:
+    std::int64_t& total_ns_;
+    std::int64_t begin_ns_;
   };
 
   /// False when the deadline has passed.

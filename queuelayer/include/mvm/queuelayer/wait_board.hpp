@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <mvm/queuelayer/arena_layout.hpp>
+
+/// Where the threads of a task write down what they wait for, so that others can find out why a
+/// group does not move: EndpointRecord::wait. A thread writes only when it is about to sleep.
+///
+/// Whether a written wait could go on is not a matter of wake-ups, which may be under way: it is
+/// told by state. The thread notes what it had seen when it looked in vain (`seen`), and who reads
+/// the note compares that with what is there now. Where the two are equal, the thread has nothing
+/// to go on with, whether or not somebody has just woken it.
+namespace mvm::queue {
+
+/// What a thread of a job waits for.
+struct WaitSubject {
+  WaitKind kind = WaitKind::kReceive;
+  std::uint32_t subject = 0;  ///< position in the endpoint's `ports` or `teams`; kReceiveAny: 0
+  std::uint32_t channel = 0;  ///< kSend: the first channel that has no room
+  std::uint64_t size = 0;     ///< kSend: payload bytes; kCollective: operation number
+  /// As of the last look, the one that was in vain:
+  /// kReceive, kReceiveAny: fragments taken so far from all rings among the channels waited for;
+  ///     shelves tell by their stamps and add nothing.
+  /// kSend: `released` of `channel`, as the writer knew it.
+  /// kCollective: BoardChanges of the team, read before that look.
+  std::uint64_t seen = 0;
+  bool limited = false;  ///< it ends by itself, because of the clock or something unknown here
+  bool operator==(const WaitSubject&) const = default;
+};
+
+/// A thread's note of its wait, from the first `set` to the end of its life. When every record of
+/// the endpoint is taken, nothing is noted, and the task counts as one that can move.
+class WaitNote {
+ public:
+  WaitNote(EndpointRecord& endpoint, const GroupClock& clock)
+      : endpoint_(endpoint), clock_(clock) {}
+  ~WaitNote() {
+    if (record_ != nullptr) give_back();
+  }
+  WaitNote(const WaitNote&) = delete;
+  WaitNote& operator=(const WaitNote&) = delete;
+
+  /// Writes what is waited for; again when the thread looked again in vain and goes on waiting.
+  void set(const WaitSubject& subject);
+
+ private:
+  void claim();
+  void write(const WaitSubject& subject);
+  void give_back();
+
+  EndpointRecord& endpoint_;
+  const GroupClock& clock_;
+  WaitRecord* record_ = nullptr;
+  WaitSubject written_;
+  bool refused_ = false;  ///< there was no free record
+};
+
+/// A note as somebody else read it.
+struct ReadWait {
+  std::uint32_t thread = 0;
+  std::uint64_t number = 0;
+  std::int64_t since_ns = 0;
+  WaitSubject subject;
+  bool operator==(const ReadWait&) const = default;
+};
+
+/// The waits of an endpoint that stand now. One that is being written is left out: its thread is
+/// awake. The values come from shared memory and may be anything.
+[[nodiscard]] std::vector<ReadWait> read_waits(const EndpointRecord& endpoint);
+
+}  // namespace mvm::queue

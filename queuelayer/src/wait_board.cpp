@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <mvm/queuelayer/wait_board.hpp>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include <mvm/queuelayer/waiter.hpp>
+
+namespace mvm::queue {
+namespace {
+
+/// Not kept from one wait to the next: a child that was forked has another.
+std::uint32_t own_thread() {
+  return static_cast<std::uint32_t>(::syscall(SYS_gettid));
+}
+
+}  // namespace
+
+void WaitNote::set(const WaitSubject& subject) {
+  if (record_ == nullptr) {
+    if (refused_) return;
+    claim();
+    if (record_ == nullptr) return;
+  } else if (subject == written_) {
+    return;
+  }
+  write(subject);
+}
+
+void WaitNote::claim() {
+  const auto thread = own_thread();
+  for (auto& record : endpoint_.wait) {
+    std::uint32_t free = 0;
+    if (record.thread.load(std::memory_order_relaxed) == 0 &&
+        record.thread.compare_exchange_strong(free, thread, std::memory_order_acquire)) {
+      record_ = &record;
+      return;
+    }
+  }
+  refused_ = true;
+}
+
+/// A sequence lock: the readers' side is `read`. The record's number is written with the first
+/// subject and stays, because it is one wait for its reader as long as nothing came of it.
+void WaitNote::write(const WaitSubject& subject) {
+  WaitRecord& record = *record_;
+  const auto round = record.writing.load(std::memory_order_relaxed);
+  record.writing.store(round + 1, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_release);
+  if (record.number.load(std::memory_order_relaxed) == 0) {
+    record.since_ns.store(group_now_ns(clock_), std::memory_order_relaxed);
+    record.number.store(endpoint_.waits.fetch_add(1, std::memory_order_relaxed) + 1,
+                        std::memory_order_relaxed);
+  }
+  record.kind.store(subject.kind, std::memory_order_relaxed);
+  record.subject.store(subject.subject, std::memory_order_relaxed);
+  record.channel.store(subject.channel, std::memory_order_relaxed);
+  record.size.store(subject.size, std::memory_order_relaxed);
+  record.seen.store(subject.seen, std::memory_order_relaxed);
+  record.limited.store(subject.limited ? 1 : 0, std::memory_order_relaxed);
+  record.writing.store(round + 2, std::memory_order_release);
+  written_ = subject;
+}
+
+void WaitNote::give_back() {
+  const auto round = record_->writing.load(std::memory_order_relaxed);
+  record_->writing.store(round + 1, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_release);
+  record_->number.store(0, std::memory_order_relaxed);
+  record_->writing.store(round + 2, std::memory_order_release);
+  record_->thread.store(0, std::memory_order_release);
+}
+
+namespace {
+
+std::optional<ReadWait> read(const WaitRecord& record) {
+  ReadWait wait;
+  wait.thread = record.thread.load(std::memory_order_acquire);
+  if (wait.thread == 0) return {};
+  const auto before = record.writing.load(std::memory_order_acquire);
+  wait.number = record.number.load(std::memory_order_relaxed);
+  wait.since_ns = record.since_ns.load(std::memory_order_relaxed);
+  wait.subject = {.kind = record.kind.load(std::memory_order_relaxed),
+                  .subject = record.subject.load(std::memory_order_relaxed),
+                  .channel = record.channel.load(std::memory_order_relaxed),
+                  .size = record.size.load(std::memory_order_relaxed),
+                  .seen = record.seen.load(std::memory_order_relaxed),
+                  .limited = record.limited.load(std::memory_order_relaxed) != 0};
+  std::atomic_thread_fence(std::memory_order_acquire);
+  const auto after = record.writing.load(std::memory_order_relaxed);
+  if (before != after || before % 2 != 0 || wait.number == 0) return {};
+  return wait;
+}
+
+}  // namespace
+
+std::vector<ReadWait> read_waits(const EndpointRecord& endpoint) {
+  std::vector<ReadWait> waits;
+  for (const auto& record : endpoint.wait) {
+    if (auto wait = read(record)) waits.push_back(*wait);
+  }
+  return waits;
+}
+
+}  // namespace mvm::queue
