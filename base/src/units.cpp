@@ -51,10 +51,31 @@ constexpr std::array kTimeUnits{
     Unit{"min", 60e9}, Unit{"h", 3600e9}, Unit{"d", 86400e9},
 };
 
+constexpr std::array kRateUnits{
+    Unit{"/s", 1e9}, Unit{"/ms", 1e6}, Unit{"/us", 1e3}, Unit{"/min", 60e9}, Unit{"/h", 3600e9},
+};
+
+constexpr std::array kBandwidthUnits{
+    Unit{"bit/s", 1},          Unit{"kbit/s", 1e3},       Unit{"Mbit/s", 1e6},
+    Unit{"Gbit/s", 1e9},       Unit{"Tbit/s", 1e12},      Unit{"B/s", 8},
+    Unit{"kB/s", 8e3},         Unit{"KB/s", 8e3},         Unit{"MB/s", 8e6},
+    Unit{"GB/s", 8e9},         Unit{"KiB/s", 8 * 0x1p10}, Unit{"MiB/s", 8 * 0x1p20},
+    Unit{"GiB/s", 8 * 0x1p30},
+};
+
+constexpr std::array kPartUnits{Unit{"", 1e9}, Unit{"%", 1e7}};
+
 /// Three significant digits without trailing zeros.
 std::string short_number(double number) {
   char buffer[32];
   std::snprintf(buffer, sizeof buffer, "%.3g", number);
+  return buffer;
+}
+
+/// Six significant digits, so that what somebody wrote comes back as it was written.
+std::string six_digits(double number) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, number < 1e6 ? "%.6g" : "%.0f", number);
   return buffer;
 }
 
@@ -78,6 +99,36 @@ Result<Duration> parse_duration(std::string_view words) {
   return Duration(static_cast<std::int64_t>(*nanoseconds));
 }
 
+Result<Duration> parse_rate(std::string_view words) {
+  const auto quantity = split(words);
+  for (const auto& unit : kRateUnits) {
+    if (!quantity || unit.name != quantity->unit || quantity->number <= 0) continue;
+    const auto nanoseconds = std::round(unit.factor / quantity->number);
+    if (nanoseconds < 1 || nanoseconds > 0x1p62) break;
+    return Duration(static_cast<std::int64_t>(nanoseconds));
+  }
+  return fail(ErrorCode::kUsage, "'", words,
+              "' is not a rate above zero; write for example 1000/s, 5/ms or 90/min");
+}
+
+Result<std::uint64_t> parse_bandwidth(std::string_view words) {
+  const auto bits = scale(words, kBandwidthUnits);
+  if (!bits || *bits > 0x1p62) {
+    return fail(ErrorCode::kUsage, "'", words,
+                "' is not a bandwidth; write for example 10Mbit/s, 1.5Gbit/s or 125kB/s");
+  }
+  return static_cast<std::uint64_t>(std::round(*bits));
+}
+
+Result<std::uint32_t> parse_part(std::string_view words) {
+  const auto billionths = scale(words, kPartUnits);
+  if (!billionths || *billionths > 1e9) {
+    return fail(ErrorCode::kUsage, "'", words,
+                "' is not a part of a whole; write for example 1% or 0.01, at most 100%");
+  }
+  return static_cast<std::uint32_t>(std::round(*billionths));
+}
+
 std::string to_string(Bytes size) {
   const auto count = static_cast<double>(size.count);
   if (size.count < 1u << 10) return text(size.count, " B");
@@ -94,6 +145,24 @@ std::string to_string(Duration duration) {
   if (ns < 1e9) return short_number(ns / 1e6) + " ms";
   if (ns < 120e9) return short_number(ns / 1e9) + " s";
   return short_number(ns / 60e9) + " min";
+}
+
+std::string rate_words(Duration interval) {
+  const auto per_second = 1e9 / static_cast<double>(interval.count());
+  if (per_second >= 0.1) return six_digits(per_second) + "/s";
+  return six_digits(per_second * 3600) + "/h";
+}
+
+std::string bandwidth_words(std::uint64_t bits_per_second) {
+  const auto bits = static_cast<double>(bits_per_second);
+  if (bits < 1e3) return text(bits_per_second, " bit/s");
+  if (bits < 1e6) return six_digits(bits / 1e3) + " kbit/s";
+  if (bits < 1e9) return six_digits(bits / 1e6) + " Mbit/s";
+  return six_digits(bits / 1e9) + " Gbit/s";
+}
+
+std::string part_words(std::uint32_t billionths) {
+  return six_digits(billionths / 1e7) + "%";
 }
 
 }  // namespace mvm

@@ -43,6 +43,42 @@ TEST(Units, RefusesADurationWithoutUnit) {
   }
 }
 
+TEST(Units, ReadsRatesAsTheTimeBetween) {
+  EXPECT_EQ(parse_rate("1000/s").value(), 1ms);
+  EXPECT_EQ(parse_rate("5/ms").value(), 200us);
+  EXPECT_EQ(parse_rate("1/us").value(), 1us);
+  EXPECT_EQ(parse_rate("90/min").value(), Duration(666'666'667));
+  EXPECT_EQ(parse_rate("0.5 /h").value(), 2h);
+}
+
+TEST(Units, RefusesWhatIsNoRate) {
+  for (const auto* words : {"", "10", "/s", "0/s", "-1/s", "1e10/s", "1e-300/h", "1/week"}) {
+    EXPECT_FALSE(parse_rate(words)) << words;
+  }
+}
+
+TEST(Units, ReadsBandwidths) {
+  EXPECT_EQ(parse_bandwidth("10Mbit/s").value(), 10'000'000u);
+  EXPECT_EQ(parse_bandwidth("1.5 Gbit/s").value(), 1'500'000'000u);
+  EXPECT_EQ(parse_bandwidth("300bit/s").value(), 300u);
+  EXPECT_EQ(parse_bandwidth("125kB/s").value(), 1'000'000u);
+  EXPECT_EQ(parse_bandwidth("1MiB/s").value(), 8u << 20);
+  for (const auto* words : {"", "10", "10Mbit", "-1bit/s", "1e300Gbit/s", "10mbit/s"}) {
+    EXPECT_FALSE(parse_bandwidth(words)) << words;
+  }
+}
+
+TEST(Units, ReadsParts) {
+  EXPECT_EQ(parse_part("1%").value(), 10'000'000u);
+  EXPECT_EQ(parse_part("0.01").value(), 10'000'000u);
+  EXPECT_EQ(parse_part("0.07 %").value(), 700'000u);
+  EXPECT_EQ(parse_part("100%").value(), 1'000'000'000u);
+  EXPECT_EQ(parse_part("0").value(), 0u);
+  for (const auto* words : {"", "%", "-1%", "100.1%", "2", "1/100"}) {
+    EXPECT_FALSE(parse_part(words)) << words;
+  }
+}
+
 TEST(Units, WritesForPeople) {
   EXPECT_EQ(to_string(17_B), "17 B");
   EXPECT_EQ(to_string(512_MiB), "512 MiB");
@@ -51,6 +87,13 @@ TEST(Units, WritesForPeople) {
   EXPECT_EQ(to_string(Duration(340ms)), "340 ms");
   EXPECT_EQ(to_string(Duration(1250ms)), "1.25 s");
   EXPECT_EQ(to_string(Duration(10min)), "10 min");
+  EXPECT_EQ(rate_words(1ms), "1000/s");
+  EXPECT_EQ(rate_words(1us), "1000000/s");
+  EXPECT_EQ(rate_words(2h), "0.5/h");
+  EXPECT_EQ(bandwidth_words(10'000'000), "10 Mbit/s");
+  EXPECT_EQ(bandwidth_words(300), "300 bit/s");
+  EXPECT_EQ(part_words(10'000'000), "1%");
+  EXPECT_EQ(part_words(12'345'000), "1.2345%");
 }
 
 }  // namespace

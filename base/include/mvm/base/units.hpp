@@ -39,10 +39,29 @@ using Duration = std::chrono::nanoseconds;
 /// a unit.
 [[nodiscard]] Result<Duration> parse_duration(std::string_view text);
 
+/// Reads "1000/s", "5/ms", "90/min", "10/h": the time from one event to the next. A rate of zero,
+/// or above one per nanosecond, is refused.
+[[nodiscard]] Result<Duration> parse_rate(std::string_view text);
+
+/// Reads "10Mbit/s", "1.5 Gbit/s", "125kB/s", "1MiB/s": bits per second.
+[[nodiscard]] Result<std::uint64_t> parse_bandwidth(std::string_view text);
+
+/// Reads "1%" or "0.01": a part of a whole, in billionths. More than the whole is refused.
+[[nodiscard]] Result<std::uint32_t> parse_part(std::string_view text);
+
 /// "512 MiB", "1.5 GiB", "17 B": for people.
 [[nodiscard]] std::string to_string(Bytes size);
 
 /// "1.25 s", "340 ms", "12 us": for people.
 [[nodiscard]] std::string to_string(Duration duration);
+
+/// "1000/s", "0.5/s": how often something happens once in `interval`, for people.
+[[nodiscard]] std::string rate_words(Duration interval);
+
+/// "10 Mbit/s", "300 bit/s": for people.
+[[nodiscard]] std::string bandwidth_words(std::uint64_t bits_per_second);
+
+/// "1%", "0.01%": of a part in billionths, for people.
+[[nodiscard]] std::string part_words(std::uint32_t billionths);
 
 }  // namespace mvm
