@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include <mvm/queuelayer/board_layout.hpp>
 #include <mvm/queuelayer/ring_writer.hpp>
 
 namespace mvm::queue {
@@ -60,24 +61,50 @@ std::uint64_t round_up(std::uint64_t n, std::uint64_t to) {
   return (n + to - 1) / to * to;
 }
 
-std::uint32_t slots_for(const QueueSpec& queue) {
+/// A ring does for one receiver that takes messages as they come; nothing else needs a shelf.
+ChannelKind kind_of(const ChannelSpec& channel) {
+  const auto& queue = channel.queue;
+  const bool plain = queue.type == QueueType::kFifo && queue.overflow != Overflow::kDropOldest &&
+                     queue.time_to_live.count() == 0 && !queue.is_timed() &&
+                     queue.link.loss_ppb == 0 && channel.receivers.size() == 1;
+  return plain ? ChannelKind::kRing : ChannelKind::kShelf;
+}
+
+/// A shelf has room for what the receivers hold, and for what the sender no longer wants but the
+/// link still has.
+std::uint32_t slots_for(const ChannelSpec& channel) {
+  const auto& queue = channel.queue;
+  if (kind_of(channel) == ChannelKind::kShelf) return std::bit_ceil(2 * queue.capacity + 2);
   const auto fragments = static_cast<std::uint32_t>(queue.bytes.count / RingWriter::kFragment);
   return std::bit_ceil(queue.capacity + fragments + kSpareSlots);
 }
 
-std::uint64_t data_area_for(const QueueSpec& queue) {
-  return round_up(std::max(queue.bytes.count, kSmallestDataArea), kLine);
+std::uint64_t data_area_for(const ChannelSpec& channel) {
+  if (kind_of(channel) == ChannelKind::kShelf) return 0;
+  return round_up(std::max(channel.queue.bytes.count, kSmallestDataArea), kLine);
+}
+
+/// The byte that a hexadecimal digit pair stands for.
+unsigned char from_hex(char high, char low) {
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
+  return static_cast<unsigned char>(digit(high) << 4 | digit(low));
 }
 
 /// How much of each kind a plan needs.
 struct Needs {
-  std::uint64_t endpoints = 1;  ///< the link
+  std::uint64_t endpoints = 2;  ///< the link, and the door to the outside
   std::uint64_t channels = 0;
   std::uint64_t ports = 0;
   std::uint64_t groups = 0;
   std::uint64_t numbers = 0;
   std::uint64_t characters = 0;
+  std::uint64_t codecs = 0;
+  std::uint64_t teams = 0;
+  std::uint64_t memberships = 0;
+  std::uint64_t seats = 0;
   std::uint64_t slots = 0;
+  std::uint64_t shelf_slots = 0;
+  std::uint64_t shelf_books = 0;  ///< announced and returned
   std::uint64_t data = 0;
   std::uint64_t heap = 0;  ///< per endpoint
 
@@ -88,32 +115,55 @@ struct Needs {
     for (const auto& task : plan.tasks) {
       characters += task.name().size() + task.directory.size();
       numbers += task.coordinates.size();
-      ports += task.ports.size();
-      for (const auto& port : task.ports) {
-        characters += port.name.size();
-        groups += port.sends.size();
-        numbers += port.receives.size();
-        for (const auto& group : port.sends) numbers += group.channels.size();
-      }
+      memberships += task.teams.size();
+      add_ports(task.ports);
     }
+    add_ports(plan.outside);
+    for (const auto& team : plan.teams) {
+      ++teams;
+      characters += team.name.size();
+      numbers += 2 * team.members.size();
+      seats += team.members.size();
+    }
+    for (const auto& plugin : plan.plugins) characters += plugin.path.size();
     for (const auto& channel : plan.channels) {
       characters += channel.sender_port.size() + channel.receiver_port.size();
       numbers += channel.receivers.size() + 1;
-      slots += slots_for(channel.queue);
-      data += data_area_for(channel.queue);
+      codecs += channel.queue.codecs.size();
+      data += data_area_for(channel);
+      const auto count = slots_for(channel);
+      (kind_of(channel) == ChannelKind::kRing ? slots : shelf_slots) += count;
+      if (kind_of(channel) == ChannelKind::kShelf) shelf_books += 3 * std::uint64_t{count};
     }
     heap = std::clamp(kHeapsTotal.count / endpoints, kSmallestHeap.count, kHeapPerEndpoint.count);
     heap = round_up(heap, kPage);
+  }
+
+  void add_ports(const std::vector<PortSpec>& specs) {
+    ports += specs.size();
+    for (const auto& port : specs) {
+      characters += port.name.size();
+      groups += port.sends.size();
+      numbers += port.receives.size();
+      for (const auto& group : port.sends) numbers += group.channels.size();
+    }
   }
 
   /// Bytes that are written when the arena is made, and soon after.
   [[nodiscard]] std::uint64_t tables() const {
     return endpoints * sizeof(EndpointRecord) + channels * sizeof(ChannelRecord) +
            ports * sizeof(PortRecord) + groups * sizeof(SendGroupRecord) +
-           numbers * sizeof(std::uint32_t) + characters + kAllocatorOverhead;
+           numbers * sizeof(std::uint32_t) + codecs * sizeof(CodecRecord) +
+           teams * sizeof(TeamRecord) + memberships * sizeof(MembershipRecord) + characters +
+           kAllocatorOverhead;
+  }
+  /// Bytes that queues and boards may come to use.
+  [[nodiscard]] std::uint64_t working_memory() const {
+    return slots * sizeof(Slot) + shelf_slots * sizeof(ShelfSlot) +
+           shelf_books * sizeof(std::uint64_t) + seats * sizeof(Seat);
   }
   [[nodiscard]] std::uint64_t allocator_size() const {
-    return round_up(tables() + slots * sizeof(Slot) + data + 8 * kPage, kPage);
+    return round_up(tables() + working_memory() + data + 16 * kPage, kPage);
   }
   [[nodiscard]] std::uint64_t arena_size() const {
     return kAllocatorStart + allocator_size() + endpoints * heap;
@@ -153,8 +203,14 @@ class Layout {
         ports_(allocator_, base, needs.ports, kLine),
         groups_(allocator_, base, needs.groups, kLine),
         numbers_(allocator_, base, needs.numbers, kLine),
+        codecs_(allocator_, base, needs.codecs, kLine),
+        teams_(allocator_, base, needs.teams, kLine),
+        memberships_(allocator_, base, needs.memberships, kLine),
         characters_(allocator_, base, needs.characters, kLine),
+        seats_(allocator_, base, needs.seats, kPage),
         slots_(allocator_, base, needs.slots, kPage),
+        shelf_slots_(allocator_, base, needs.shelf_slots, kPage),
+        shelf_books_(allocator_, base, needs.shelf_books, kPage),
         data_(allocator_, base, needs.data, kPage) {}
 
   void write() {
@@ -163,12 +219,28 @@ class Layout {
     header->layout = kLayoutHash;
     header->size = needs_.arena_size();
     header->group = put(plan_.group);
+    header->machine = plan_.machine;
+    header->link = link_endpoint(plan_);
+    header->outside = outside_endpoint(plan_);
+    const auto& digits = plan_.keys.group_secret;
+    for (std::size_t i = 0; i * 2 + 1 < digits.size() && i < sizeof header->secret; ++i) {
+      header->secret[i] = from_hex(digits[i * 2], digits[i * 2 + 1]);
+    }
+    for (const auto& plugin : plan_.plugins) plugins_.push_back(put(plugin.path));
     auto* endpoints = endpoints_.take(needs_.endpoints);
     auto* channels = channels_.take(needs_.channels);
     header->endpoints = {endpoints_.offset_of(endpoints), count(needs_.endpoints), 0};
     header->channels = {channels_.offset_of(channels), count(needs_.channels), 0};
     for (std::size_t i = 0; i < plan_.tasks.size(); ++i) write(endpoints[i], i);
-    write_link(endpoints[plan_.tasks.size()]);
+    write_own(endpoints[header->link], header->link);
+    write_own(endpoints[header->outside], header->outside);
+    endpoints[header->outside].name = put("outside");
+    endpoints[header->outside].ports = put(plan_.outside);
+    auto* teams = teams_.take(needs_.teams);
+    header->teams = {teams_.offset_of(teams), count(needs_.teams), 0};
+    for (std::size_t i = 0; i < plan_.teams.size(); ++i) {
+      write(*new (&teams[i]) TeamRecord{}, plan_.teams[i]);
+    }
     for (std::size_t i = 0; i < plan_.channels.size(); ++i) {
       write(*new (&channels[i]) ChannelRecord{}, plan_.channels[i]);
     }
@@ -200,19 +272,46 @@ class Layout {
     endpoint.index = task.index;
     endpoint.count = task.count;
     endpoint.coordinates = put(task.coordinates);
-    auto* ports = ports_.take(task.ports.size());
-    endpoint.ports = {ports_.offset_of(ports), count(task.ports.size()), 0};
-    for (std::size_t i = 0; i < task.ports.size(); ++i) write(ports[i], task.ports[i]);
+    endpoint.ports = put(task.ports);
+    auto* memberships = memberships_.take(task.teams.size());
+    endpoint.teams = {memberships_.offset_of(memberships), count(task.teams.size()), 0};
+    for (std::size_t i = 0; i < task.teams.size(); ++i) {
+      const auto& members = plan_.teams[task.teams[i]].members;
+      const auto at = std::lower_bound(members.begin(), members.end(), task.id);
+      memberships[i] = {task.teams[i], static_cast<std::uint32_t>(at - members.begin())};
+    }
     endpoint.heap = heap_of(number);
     endpoint.heap_size = needs_.heap;
     endpoint.shares_core = task.shares_core ? 1 : 0;
   }
 
-  void write_link(EndpointRecord& memory) {
+  /// An end of the queue VM's own.
+  void write_own(EndpointRecord& memory, std::uint32_t number) {
     auto& endpoint = *new (&memory) EndpointRecord{};
-    endpoint.heap = heap_of(plan_.tasks.size());
+    endpoint.heap = heap_of(number);
     endpoint.heap_size = needs_.heap;
     endpoint.shares_core = 1;
+  }
+
+  void write(TeamRecord& record, const TeamSpec& team) {
+    record.name = put(team.name);
+    std::vector<std::uint32_t> endpoints;
+    endpoints.reserve(team.members.size());
+    for (std::size_t i = 0; i < team.members.size(); ++i) {
+      endpoints.push_back(endpoint_number(plan_, team.members[i], team.machines[i]));
+    }
+    record.endpoints = put(endpoints);
+    record.machines = put(team.machines);
+    auto* seats = seats_.take(team.members.size());
+    for (std::size_t i = 0; i < team.members.size(); ++i) new (&seats[i]) Seat{};
+    record.seats = seats_.offset_of(seats);
+    record.root = team.root;
+  }
+
+  ListRef put(const std::vector<PortSpec>& specs) {
+    auto* ports = ports_.take(specs.size());
+    for (std::size_t i = 0; i < specs.size(); ++i) write(ports[i], specs[i]);
+    return {ports_.offset_of(ports), count(specs.size()), 0};
   }
 
   void write(PortRecord& memory, const PortSpec& port) {
@@ -230,23 +329,51 @@ class Layout {
 
   void write(ChannelRecord& record, const ChannelSpec& channel) {
     record.id = channel.id;
+    record.kind = kind_of(channel);
     record.capacity = channel.queue.capacity;
     record.byte_capacity = channel.queue.bytes.count;
-    record.slot_count = slots_for(channel.queue);
-    auto* slots = slots_.take(record.slot_count);
-    record.slots = slots_.offset_of(slots);
-    record.data_size = data_area_for(channel.queue);
-    record.data = data_.take_offset(record.data_size);
-    record.many_receivers = channel.receivers.size() > 1 ? 1 : 0;
+    record.slot_count = slots_for(channel);
     record.sender = endpoint_number(plan_, channel.sender, channel.sender_machine);
-    record.receivers = put(receiving_endpoints(plan_, channel));
+    const auto receivers = receiving_endpoints(plan_, channel);
+    record.receivers = put(receivers);
+    const auto link = link_endpoint(plan_);
+    const bool crosses =
+        record.sender == link || std::ranges::find(receivers, link) != receivers.end();
+    record.crosses_machines = crosses ? 1 : 0;
     record.sender_words = put(channel.sender_port);
     record.receiver_words = put(channel.receiver_port);
-    if (record.many_receivers != 0) {
-      // "Given back one lap before the first": free, and not equal to any stamp of the first lap.
-      for (std::uint64_t i = 0; i < record.slot_count; ++i) {
-        slots[i].stamp.store(stamp_given_back(i - record.slot_count), std::memory_order_relaxed);
-      }
+    write_policies(record, channel.queue);
+    if (record.kind == ChannelKind::kRing) {
+      record.slots = slots_.take_offset(record.slot_count);
+      record.data_size = data_area_for(channel);
+      record.data = data_.take_offset(record.data_size);
+      return;
+    }
+    // Memory that was never written is all zero: "message 0, given back", which is free.
+    record.slots = shelf_slots_.take_offset(record.slot_count);
+    record.announced = shelf_books_.take_offset(record.slot_count);
+    record.returned = shelf_books_.take_offset(2 * std::uint64_t{record.slot_count});
+  }
+
+  void write_policies(ChannelRecord& record, const QueueSpec& queue) {
+    record.type = static_cast<std::uint32_t>(queue.type);
+    record.overflow = static_cast<std::uint32_t>(queue.overflow);
+    record.levels = queue.levels;
+    record.drop_late = queue.drop_late ? 1 : 0;
+    record.time_to_live_ns = queue.time_to_live.count();
+    record.interval_ns = queue.interval.count();
+    record.latency_ns = queue.link.latency.count();
+    record.jitter_ns = queue.link.jitter.count();
+    record.bits_per_second = queue.link.bits_per_second;
+    record.loss_ppb = queue.link.loss_ppb;
+    record.seed = queue.link.seed;
+    if (queue.type == QueueType::kCustom) record.plugin = plugins_[queue.plugin];
+    auto* codecs = codecs_.take(queue.codecs.size());
+    record.codecs = {codecs_.offset_of(codecs), count(queue.codecs.size()), 0};
+    for (std::size_t i = 0; i < queue.codecs.size(); ++i) {
+      const auto& codec = plan_.codecs[queue.codecs[i]];
+      codecs[i] = {static_cast<std::uint32_t>(codec.kind), codec.level, {}};
+      if (codec.kind == CodecKind::kCustom) codecs[i].plugin = plugins_[codec.plugin];
     }
   }
 
@@ -259,9 +386,16 @@ class Layout {
   Supply<PortRecord> ports_;
   Supply<SendGroupRecord> groups_;
   Supply<std::uint32_t> numbers_;
+  Supply<CodecRecord> codecs_;
+  Supply<TeamRecord> teams_;
+  Supply<MembershipRecord> memberships_;
   Supply<char> characters_;
+  Supply<Seat> seats_;
   Supply<Slot> slots_;
+  Supply<ShelfSlot> shelf_slots_;
+  Supply<std::uint64_t> shelf_books_;
   Supply<std::byte> data_;
+  std::vector<TextRef> plugins_;  ///< paths
 };
 
 /// Fresh shared memory without a name, sealed so that nobody can shrink it under a peer's feet.
@@ -269,7 +403,7 @@ Result<UniqueFd> make_memory(const Needs& needs) {
   const auto size = needs.arena_size();
   struct sysinfo host{};
   ::sysinfo(&host);
-  const auto wanted = needs.tables() + needs.slots * sizeof(Slot);
+  const auto wanted = needs.tables() + needs.working_memory();
   if (const auto all = std::uint64_t{host.totalram} * host.mem_unit; wanted > all) {
     return fail(ErrorCode::kArena, "the queues of this plan need ", to_string(Bytes{wanted}),
                 " of shared memory and the host has ", to_string(Bytes{all}),
@@ -292,9 +426,18 @@ Result<UniqueFd> make_memory(const Needs& needs) {
 
 }  // namespace
 
+std::uint32_t link_endpoint(const WiringPlan& plan) {
+  return static_cast<std::uint32_t>(plan.tasks.size());
+}
+
+std::uint32_t outside_endpoint(const WiringPlan& plan) {
+  return link_endpoint(plan) + 1;
+}
+
 std::uint32_t endpoint_number(const WiringPlan& plan, std::uint32_t task, std::uint32_t machine) {
-  const auto link = static_cast<std::uint32_t>(plan.tasks.size());
+  const auto link = link_endpoint(plan);
   if (machine != plan.machine) return link;
+  if (task == kOutside) return outside_endpoint(plan);
   const auto found =
       std::lower_bound(plan.tasks.begin(), plan.tasks.end(), task,
                        [](const TaskSpec& spec, std::uint32_t id) { return spec.id < id; });
@@ -326,8 +469,8 @@ Arena& Arena::operator=(Arena&&) noexcept = default;
 Arena::~Arena() = default;
 
 Result<Arena> Arena::create(const WiringPlan& plan) {
-  if (plan.tasks.size() + 1 > kMaxEndpoints) {
-    return fail(ErrorCode::kLimit, "a machine holds at most ", kMaxEndpoints - 1, " tasks");
+  if (plan.tasks.size() + 2 > kMaxEndpoints) {
+    return fail(ErrorCode::kLimit, "a machine holds at most ", kMaxEndpoints - 2, " tasks");
   }
   const Needs needs(plan);
   auto fd = make_memory(needs);

@@ -22,7 +22,11 @@ std::uint32_t receiving_ends(const WiringPlan& plan, const ChannelSpec& channel)
   return ends + static_cast<std::uint32_t>(others.size());
 }
 
-constexpr std::uint64_t kStateMask = (std::uint64_t{1} << kStampShift) - 1;
+std::uint64_t sum_of(const std::atomic<std::uint64_t> (&drops)[kDropCauses]) {
+  std::uint64_t sum = 0;
+  for (const auto& drop : drops) sum += drop.load(std::memory_order_relaxed);
+  return sum;
+}
 
 }  // namespace
 
@@ -34,27 +38,37 @@ ChannelEnds::ChannelEnds(const WiringPlan& plan, const Arena& arena)
   for (std::uint32_t i = 0; i < plan.channels.size(); ++i) {
     const auto& spec = plan.channels[i];
     const ChannelRecord& record = arena.channel(i);
-    channels_.push_back({.sender = endpoint_number(plan, spec.sender, spec.sender_machine),
+    channels_.push_back({.kind = record.kind,
+                         .sender = endpoint_number(plan, spec.sender, spec.sender_machine),
                          .receivers = receiving_endpoints(plan, spec),
                          .slot_count = record.slot_count,
-                         .slots = reinterpret_cast<Slot*>(arena.base() + record.slots),
-                         .many_receivers = record.many_receivers != 0});
+                         .slots = record.slots});
     ends_alive_[i] = receiving_ends(plan, spec);
   }
+}
+
+Slot* ChannelEnds::ring_slots(const Channel& channel) const {
+  return reinterpret_cast<Slot*>(arena_.base() + channel.slots);
+}
+
+ShelfSlot* ChannelEnds::shelf_slots(const Channel& channel) const {
+  return reinterpret_cast<ShelfSlot*>(arena_.base() + channel.slots);
 }
 
 void ChannelEnds::task_ended(std::uint32_t task, bool died) {
   for (const auto& port : plan_.tasks[task].ports) {
     for (const auto& group : port.sends) {
       for (const auto number : group.channels) {
+        Channel& channel = channels_[number];
+        channel.sender_died |= died;
         arena_.channel(number).sender_closed.store(1, std::memory_order_release);
-        for (const auto receiver : channels_[number].receivers) ring(arena_.endpoint(receiver));
+        for (const auto receiver : channel.receivers) ring(arena_.endpoint(receiver));
       }
     }
     for (const auto number : port.receives) {
       Channel& channel = channels_[number];
-      if (died) channel.receiver_died = true;
-      if (channel.many_receivers) undo_taken(channel, task);
+      if (died) ++channel.receivers_died;
+      if (channel.receivers.size() > 1) undo_taken(number, task);
       receiver_gone(number);
     }
   }
@@ -67,31 +81,36 @@ void ChannelEnds::receiver_gone(std::uint32_t number) {
   ring(arena_.endpoint(channels_[number].sender));
 }
 
-/// Gives back what a dead competitor had taken, or the sender would wait for it for ever.
-void ChannelEnds::undo_taken(Channel& channel, std::uint32_t endpoint) {
+/// Gives back what a competitor had taken when it ended, or the sender would wait for it for ever.
+void ChannelEnds::undo_taken(std::uint32_t number, std::uint32_t endpoint) {
+  Channel& channel = channels_[number];
+  ShelfSlot* slots = shelf_slots(channel);
   for (std::uint32_t i = 0; i < channel.slot_count; ++i) {
-    auto& stamp = channel.slots[i].stamp;
-    const auto value = stamp.load(std::memory_order_acquire);
-    const auto number = value >> kStampShift;
-    if (value != stamp_taken(number, endpoint)) continue;
-    stamp.store(stamp_given_back(number), std::memory_order_release);
-    ++channel.lost;
+    auto stamp = slots[i].stamp.load(std::memory_order_acquire);
+    const auto message = stamp >> kStampShift;
+    if (stamp != stamp_taken(message, endpoint)) continue;
+    if (slots[i].stamp.compare_exchange_strong(stamp, stamp_given_back(message),
+                                               std::memory_order_acq_rel)) {
+      ++channel.lost;
+    }
   }
+  arena_.channel(number).recount.store(1, std::memory_order_release);
 }
 
+/// Messages that no receiver has given back: unread ones, and those that ended receivers held.
 std::uint64_t ChannelEnds::count_unread(std::uint32_t number) const {
   const Channel& channel = channels_[number];
   std::uint64_t messages = 0;
-  if (channel.many_receivers) {
+  if (channel.kind == ChannelKind::kShelf) {
     for (std::uint32_t i = 0; i < channel.slot_count; ++i) {
-      const auto stamp = channel.slots[i].stamp.load(std::memory_order_acquire);
-      if ((stamp & kStateMask) == (stamp_published(0) & kStateMask)) ++messages;
+      const auto stamp = shelf_slots(channel)[i].stamp.load(std::memory_order_acquire);
+      if ((stamp & kStampStates) != 0) ++messages;
     }
     return messages;
   }
   auto n = arena_.channel(number).released.load(std::memory_order_acquire);
   for (std::uint32_t i = 0; i < channel.slot_count; ++i, ++n) {
-    const Slot& slot = channel.slots[n & (channel.slot_count - 1)];
+    const Slot& slot = ring_slots(channel)[n & (channel.slot_count - 1)];
     if (slot.stamp.load(std::memory_order_acquire) != stamp_published(n)) break;
     if ((__atomic_load_n(&slot.kind, __ATOMIC_RELAXED) & kMoreFollows) == 0) ++messages;
   }
@@ -103,16 +122,26 @@ std::vector<control::ChannelCount> ChannelEnds::figures() const {
   counts.reserve(channels_.size());
   for (std::uint32_t i = 0; i < channels_.size(); ++i) {
     const ChannelRecord& record = arena_.channel(i);
+    const Channel& channel = channels_[i];
     const auto unread = count_unread(i);
     control::ChannelCount count;
     count.channel = plan_.channels[i].id;
     count.dequeued = record.dequeued.load(std::memory_order_relaxed);
+    count.dropped = sum_of(record.sender_drops) + sum_of(record.receiver_drops);
     // Where receivers compete, what one did not take is there for the others, while some live.
-    const bool lost = channels_[i].receiver_died && ends_alive_[i] == 0;
+    const bool lost = channel.receivers_died > 0 && ends_alive_[i] == 0;
     (lost ? count.lost_with_task : count.left) = unread;
-    count.lost_with_task += channels_[i].lost;
-    count.enqueued = count.dequeued + record.relayed.load(std::memory_order_relaxed) + count.left +
-                     count.lost_with_task;
+    count.lost_with_task += channel.lost;
+    count.enqueued = count.dequeued + record.relayed.load(std::memory_order_relaxed) +
+                     count.dropped + count.left + count.lost_with_task;
+    // A receiver that was killed between giving a message back and counting it left the count one
+    // short. Its sender knows.
+    const auto sent = record.enqueued.load(std::memory_order_relaxed);
+    const bool sender_knows = !channel.sender_died && channel.sender != link_endpoint(plan_);
+    if (sender_knows && sent > count.enqueued && sent - count.enqueued <= channel.receivers_died) {
+      count.dequeued += sent - count.enqueued;
+      count.enqueued = sent;
+    }
     count.bytes = Bytes{record.bytes.load(std::memory_order_relaxed)};
     counts.push_back(count);
   }

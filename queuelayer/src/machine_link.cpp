@@ -13,8 +13,8 @@
 #include <vector>
 
 #include <mvm/base/clock.hpp>
-#include <mvm/queuelayer/ring_reader.hpp>
-#include <mvm/queuelayer/ring_writer.hpp>
+#include <mvm/queuelayer/queue_reader.hpp>
+#include <mvm/queuelayer/queue_writer.hpp>
 #include <mvm/queuelayer/sender_heap.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
@@ -43,7 +43,7 @@ struct Outlet {
   std::uint64_t id;
   std::uint32_t machine;  ///< where to
   std::uint64_t window;   ///< messages that may be there unreleased
-  std::unique_ptr<RingReader> reader;
+  std::unique_ptr<QueueReader> reader;
   std::deque<Kept> kept;
   std::uint64_t acknowledged = 0;
   Piece piece;  ///< the fragment that is being sent
@@ -58,13 +58,21 @@ struct Inlet {
   std::uint32_t channel;
   std::uint64_t id;
   std::uint32_t machine;  ///< where from
-  std::unique_ptr<RingWriter> writer;
+  std::unique_ptr<QueueWriter> writer;
   std::uint64_t left = 0;          ///< bytes to come of a message that has begun
   std::byte* memory = nullptr;     ///< where it grows, for receivers that compete
   std::uint64_t length = 0;        ///< of it
+  std::uint64_t done = 0;          ///< messages, of a shelf
   std::uint64_t acknowledged = 0;  ///< messages
   bool gone_sent = false;
 };
+
+/// Messages of a channel that its receivers here have released.
+std::uint64_t released_by(Inlet& inlet) {
+  if (auto* ring = inlet.writer->ring()) return ring->released_messages();
+  inlet.done += inlet.writer->shelf()->take_done().size();
+  return inlet.done;
+}
 
 /// Bytes to and from one other machine.
 struct Peer {
@@ -168,7 +176,7 @@ void MachineLink::State::open_channels() {
       inlets.push_back({.channel = i,
                         .id = spec.id,
                         .machine = spec.sender_machine,
-                        .writer = std::make_unique<RingWriter>(arena, i, heap)});
+                        .writer = std::make_unique<QueueWriter>(arena, i, heap)});
       inlets.back().writer->expect_room(true);  // every release is to be acknowledged
       continue;
     }
@@ -185,7 +193,7 @@ void MachineLink::State::open_channels() {
                          .machine = machine,
                          .window = compete ? std::min<std::uint64_t>(count, spec.queue.capacity)
                                            : spec.queue.capacity,
-                         .reader = std::make_unique<RingReader>(arena, i, self, true)});
+                         .reader = std::make_unique<QueueReader>(arena, i, self, true)});
     }
   }
 }
@@ -248,8 +256,8 @@ bool MachineLink::State::has_work() {
     if (can_take(outlet) && (outlet.in_piece || outlet.reader->available())) return true;
     if (!outlet.end_sent && !outlet.in_piece && outlet.reader->ended()) return true;
   }
-  return std::any_of(inlets.begin(), inlets.end(), [](const Inlet& inlet) {
-    return inlet.writer->released_messages() != inlet.acknowledged ||
+  return std::any_of(inlets.begin(), inlets.end(), [](Inlet& inlet) {
+    return released_by(inlet) != inlet.acknowledged ||
            (!inlet.gone_sent && inlet.writer->receiver_closed());
   });
 }
@@ -267,19 +275,19 @@ Result<bool> MachineLink::State::pump(Outlet& outlet) {
   if (outlet.gone || !can_take(outlet)) return false;
   if (!outlet.in_piece) {
     switch (outlet.reader->take(outlet.piece)) {
-      case RingReader::Taken::kCorrupt:
+      case Taken::kCorrupt:
         return fail(ErrorCode::kArena, "the queue from ", plan.channels[outlet.channel].sender_port,
                     " was overwritten by some task of this group");
-      case RingReader::Taken::kNothing:
+      case Taken::kNothing:
         if (outlet.end_sent || !outlet.reader->ended()) return false;
         outlet.end_sent = true;
         sockets->send(outlet.machine, frame(LinkKind::kEnd, outlet.id));
         return true;
-      case RingReader::Taken::kPiece:
+      case Taken::kPiece:
         break;
     }
     if (outlet.kept.empty() || outlet.kept.back().whole) outlet.kept.emplace_back();
-    outlet.kept.back().fragments.push_back(outlet.piece.number);
+    outlet.kept.back().fragments.push_back(outlet.reader->cookie_of(outlet.piece));
     outlet.in_piece = true;
     outlet.piece_sent = 0;
   }
@@ -307,7 +315,7 @@ void MachineLink::State::send_frame_of(Outlet& outlet) {
 /// Reports what the receivers of a channel have released, and whether they are gone.
 bool MachineLink::State::acknowledge(Inlet& inlet) {
   bool moved = false;
-  if (const auto released = inlet.writer->released_messages(); released != inlet.acknowledged) {
+  if (const auto released = released_by(inlet); released != inlet.acknowledged) {
     inlet.acknowledged = released;
     sockets->send(inlet.machine, frame(LinkKind::kAck, inlet.id, released));
     moved = true;
@@ -387,19 +395,20 @@ Result<void> MachineLink::State::on_first_data(Inlet& inlet, const Arrival& arri
   const auto type = head.slot_kind & kTypeMask;
   const auto no_room = [] { return fail(ErrorCode::kArena, "no room for a message that arrived"); };
   if (head.number > kMaxMessage.count) return broken(head.machine, "a message over the limit");
-  if (!inlet.writer->has_room(head.number)) return broken(head.machine, "more than was agreed");
+  if (!inlet.writer->ready(head.number)) return broken(head.machine, "more than was agreed");
   if ((head.slot_kind & kMoreFollows) == 0) {
     const auto& payload = arrival.payload;
     if (payload.size() != head.number) return broken(head.machine, "a length that is not true");
-    if (!inlet.writer->write(payload.data(), payload.size(), type)) return no_room();
+    const auto sent = inlet.writer->send(payload.data(), payload.size(), type, {});
+    if (sent != Sent::kDone) return no_room();
     return {};
   }
   if (head.number == 0) return broken(head.machine, "fragments that do not add up");
   // Where receivers compete a message is one fragment, so it must be whole before it is published.
-  if (inlet.writer->channel().many_receivers != 0) {
+  if (inlet.writer->ring() == nullptr) {
     inlet.memory = inlet.writer->reserve(head.number);
     if (inlet.memory == nullptr) return no_room();
-  } else if (!inlet.writer->begin(head.number, type)) {
+  } else if (!inlet.writer->ring()->begin(head.number, type)) {
     return no_room();
   }
   inlet.left = inlet.length = head.number;
@@ -414,12 +423,13 @@ Result<void> MachineLink::State::on_more_data(Inlet& inlet, const Arrival& arriv
     return broken(head.machine, "fragments that do not add up");
   }
   if (inlet.memory == nullptr) {
-    inlet.writer->append(payload.data(), payload.size());
+    inlet.writer->ring()->append(payload.data(), payload.size());
   } else {
     std::memcpy(inlet.memory + (inlet.length - inlet.left), payload.data(), payload.size());
     if (!more) {
-      inlet.writer->send_reserved(std::exchange(inlet.memory, nullptr), inlet.length,
-                                  head.slot_kind & kTypeMask);
+      const auto sent = inlet.writer->send_reserved(std::exchange(inlet.memory, nullptr),
+                                                    inlet.length, head.slot_kind & kTypeMask, {});
+      if (sent != Sent::kDone) return broken(head.machine, "more than was agreed");
     }
   }
   inlet.left -= payload.size();
@@ -483,7 +493,7 @@ Result<void> MachineLink::State::on_gone(const LinkFrame& head) {
   ends.receiver_gone(outlet->channel);
   // What lies there unread is lost with its receivers. Where others go on receiving it must not
   // stand in the sender's way.
-  if (outlet->reader->many_receivers()) {
+  if (outlet->reader->channel().receivers.count > 1) {
     while (!outlet->kept.empty()) release_oldest(*outlet);
   }
   return {};

@@ -13,48 +13,16 @@ T read_once(const T& field) {
 
 }  // namespace
 
-RingReader::RingReader(const Arena& arena, std::uint32_t channel, std::uint32_t self, bool relay)
+RingReader::RingReader(const Arena& arena, std::uint32_t channel, bool relay)
     : arena_(arena),
       channel_(&arena.channel(channel)),
       counter_(relay ? &channel_->relayed : &channel_->dequeued),
       sender_(&arena.endpoint(channel_->sender)),
       slots_(reinterpret_cast<Slot*>(arena.base() + channel_->slots)),
-      slot_count_(channel_->slot_count),
-      many_receivers_(channel_->many_receivers != 0),
-      self_(self) {}
+      slot_count_(channel_->slot_count) {}
 
-/// Moves `next_` over fragments that others took, to one that is free to take. True as well where
-/// the stamp is none that this slot can have: `take` says so.
-bool RingReader::find_published() {
-  for (;;) {
-    const auto stamp = slot_of(next_).stamp.load(std::memory_order_acquire);
-    if (stamp == stamp_published(next_)) return true;
-    const auto number = stamp >> kStampShift;
-    const auto wanted = next_ & (~std::uint64_t{0} >> kStampShift);
-    if (((number ^ wanted) & (slot_count_ - 1)) != 0) return true;
-    if (number == wanted) {
-      ++next_;  // taken or given back
-    } else if (number > wanted && number - wanted < std::uint64_t{1} << 39) {
-      // A later lap: the sender got here only after all before that lap was given back.
-      next_ += number - wanted - slot_count_ + 1;
-    } else {
-      return false;  // an earlier lap: not sent yet
-    }
-  }
-}
-
-RingReader::Taken RingReader::take(Piece& piece) {
-  for (;;) {
-    if (!available()) return Taken::kNothing;
-    if (!many_receivers_) break;
-    auto expected = stamp_published(next_);
-    if (slot_of(next_).stamp.compare_exchange_strong(expected, stamp_taken(next_, self_),
-                                                     std::memory_order_acq_rel)) {
-      break;
-    }
-    const auto other = (expected >> kStampShift) ^ next_;
-    if ((other & (slot_count_ - 1)) != 0) return Taken::kCorrupt;
-  }
+Taken RingReader::take(Piece& piece) {
+  if (!available()) return Taken::kNothing;
   const Slot& slot = slot_of(next_);
   const auto length = read_once(slot.length);
   const auto kind = read_once(slot.kind);
@@ -92,7 +60,6 @@ void RingReader::give_back_out_of_order(std::uint64_t number) {
 }
 
 void RingReader::close() {
-  if (many_receivers_) return;
   channel_->receiver_closed.store(1, std::memory_order_release);
   ring(*sender_);
 }

@@ -30,15 +30,18 @@ RingWriter::RingWriter(const Arena& arena, std::uint32_t channel, SenderHeap& he
       data_(arena.base() + channel_->data),
       data_size_(channel_->data_size),
       slot_count_(channel_->slot_count),
-      many_receivers_(channel_->many_receivers != 0),
-      fragments_(std::make_unique<Fragment[]>(slot_count_)) {
-  for (const auto number : arena.list<std::uint32_t>(channel_->receivers)) {
-    if (number < arena.endpoint_count()) receivers_.push_back(&arena.endpoint(number));
+      receiver_(&arena.endpoint(arena.list<std::uint32_t>(channel_->receivers).front())),
+      fragments_(std::make_unique<Fragment[]>(slot_count_)) {}
+
+RingWriter::~RingWriter() {
+  for (; reclaimed_ < head_; ++reclaimed_) {
+    SharedBlock* shared = fragments_[reclaimed_ & (slot_count_ - 1)].shared;
+    if (shared != nullptr) drop_hold(*shared);
   }
 }
 
 bool RingWriter::write_out_of_line(const void* data, std::uint64_t length, std::uint32_t type) {
-  if (!many_receivers_ && length > kFragment) {
+  if (length > kFragment) {
     if (!begin(length, type)) return false;
     append(data, length);
     return true;
@@ -66,6 +69,34 @@ void RingWriter::publish_out_of_line(Offset at, std::uint64_t length, std::uint6
   slot.out_of_line.message_length = message_length;
   fragment.data_end = data_head_;
   publish(slot, fragment);
+}
+
+void RingWriter::write_shared(SharedBlock& block, std::uint32_t type) {
+  ++block.holds;
+  publish_out_of_line(block.at, block.length, block.length, type,
+                      {.message_bytes = block.length, .last = true, .shared = &block});
+}
+
+void RingWriter::drop_hold(SharedBlock& block) {
+  if (--block.holds > 0) return;
+  heap_.free(block.at, block.length);
+  delete &block;
+}
+
+void RingWriter::drop(std::uint64_t length) {
+  count(length);
+  auto& drops = channel_->sender_drops[static_cast<std::size_t>(DropCause::kOverflow)];
+  drops.store(drops.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+/// More messages are in flight, as far as this end knows, than ever before.
+void RingWriter::note_depth() {
+  reclaim();
+  if (messages_ > high_water_) {
+    high_water_ = messages_;
+    channel_->high_water.store(high_water_, std::memory_order_relaxed);
+  }
+  watched_ = std::max(high_water_, kSampledDepth);
 }
 
 std::byte* RingWriter::reserve(std::uint64_t length) {
@@ -171,7 +202,7 @@ void RingWriter::give_unused_heap_back() {
 
 void RingWriter::close() {
   channel_->sender_closed.store(1, std::memory_order_release);
-  for (EndpointRecord* receiver : receivers_) ring(*receiver);
+  ring(*receiver_);
 }
 
 /// The data area is used like a tape that wraps; a block is never split. When nothing is in it, it
@@ -196,15 +227,10 @@ bool RingWriter::receiver_keeps_up() {
 }
 
 void RingWriter::reclaim() {
-  if (many_receivers_) {
-    while (reclaimed_ < head_ && slot_of(reclaimed_).stamp.load(std::memory_order_acquire) ==
-                                     stamp_given_back(reclaimed_)) {
-      take_back(reclaimed_++);
-    }
-    return;
-  }
-  // A receiver that claims more than was sent is broken; what it says is not acted upon.
-  const auto released = channel_->released.load(std::memory_order_acquire);
+  auto released = channel_->released.load(std::memory_order_acquire);
+  // A receiver that is gone holds nothing any more; one that claims more than was sent is broken,
+  // and what it says is not acted upon.
+  if (receiver_closed()) released = head_;
   if (released > head_) return;
   while (reclaimed_ < released) take_back(reclaimed_++);
 }
@@ -222,6 +248,7 @@ void RingWriter::take_back(std::uint64_t n) {
     }
     heap_.free(fragment.heap_at, fragment.heap_length);
   }
+  if (fragment.shared != nullptr) drop_hold(*fragment.shared);
   if (fragment.last) {
     ++returned_;
     --messages_;

@@ -14,15 +14,23 @@ inline constexpr std::uint32_t kListLimit<ChannelSpec> = kMaxChannelsPerMachine;
 template <>
 inline constexpr std::uint32_t kListLimit<TaskSpec> = kMaxTasksPerMachine;
 template <>
+inline constexpr std::uint32_t kListLimit<std::uint32_t> = kMaxNumbers;
+template <>
 inline constexpr std::uint32_t kListLimit<PortSpec> = kMaxPortsPerTask;
 
 }  // namespace wire
 
 static constexpr QueueType last(QueueType) {
-  return QueueType::kFifo;
+  return QueueType::kCustom;
 }
 static constexpr Overflow last(Overflow) {
-  return Overflow::kBlock;
+  return Overflow::kFail;
+}
+static constexpr Transport last(Transport) {
+  return Transport::kTcp;
+}
+static constexpr CodecKind last(CodecKind) {
+  return CodecKind::kCustom;
 }
 static constexpr Spread last(Spread) {
   return Spread::kHash;
@@ -33,9 +41,31 @@ static constexpr ControlLoss last(ControlLoss) {
 
 // The wire form: fields in this order. Any change here is a new kPlanVersion.
 
+template <wire::Either<EmulatedLink> Self>
+static auto fields(Self& link) {
+  return std::tie(link.latency, link.jitter, link.bits_per_second, link.loss_ppb, link.seed);
+}
+
 template <wire::Either<QueueSpec> Self>
 static auto fields(Self& queue) {
-  return std::tie(queue.type, queue.overflow, queue.capacity, queue.bytes);
+  return std::tie(queue.type, queue.overflow, queue.capacity, queue.bytes, queue.levels,
+                  queue.drop_late, queue.time_to_live, queue.interval, queue.link, queue.transport,
+                  queue.plugin, queue.codecs);
+}
+
+template <wire::Either<CodecSpec> Self>
+static auto fields(Self& codec) {
+  return std::tie(codec.kind, codec.level, codec.plugin);
+}
+
+template <wire::Either<PluginSpec> Self>
+static auto fields(Self& plugin) {
+  return std::tie(plugin.name, plugin.path);
+}
+
+template <wire::Either<TeamSpec> Self>
+static auto fields(Self& team) {
+  return std::tie(team.name, team.root, team.members, team.machines);
 }
 
 template <wire::Either<ChannelSpec> Self>
@@ -59,7 +89,7 @@ template <wire::Either<TaskSpec> Self>
 static auto fields(Self& task) {
   return std::tie(task.id, task.job, task.index, task.count, task.coordinates, task.program,
                   task.arguments, task.environment, task.directory, task.inputs, task.outputs,
-                  task.cores, task.shares_core, task.memory, task.ports);
+                  task.cores, task.shares_core, task.memory, task.ports, task.teams);
 }
 
 template <wire::Either<MachineAddress> Self>
@@ -69,20 +99,22 @@ static auto fields(Self& address) {
 
 template <wire::Either<LinkKeys> Self>
 static auto fields(Self& keys) {
-  return std::tie(keys.server_public, keys.server_secret, keys.client_public, keys.client_secret);
+  return std::tie(keys.server_public, keys.server_secret, keys.client_public, keys.client_secret,
+                  keys.group_secret);
 }
 
 template <wire::Either<WiringPlan> Self>
 static auto fields(Self& plan) {
   return std::tie(plan.group, plan.machine, plan.machines, plan.keys, plan.programs, plan.channels,
-                  plan.tasks, plan.output_directory, plan.work_directory, plan.wall_time,
-                  plan.grace, plan.on_control_loss, plan.hold, plan.end_on_failure);
+                  plan.tasks, plan.outside, plan.teams, plan.codecs, plan.plugins,
+                  plan.output_directory, plan.work_directory, plan.wall_time, plan.grace,
+                  plan.on_control_loss, plan.hold, plan.reconnect, plan.end_on_failure);
 }
 
 namespace {
 
 constexpr std::uint32_t kPlanMagic = 0x4c505651;  ///< "QVPL" in the bytes
-constexpr std::uint16_t kPlanVersion = 1;
+constexpr std::uint16_t kPlanVersion = 2;
 
 }  // namespace
 
@@ -90,6 +122,16 @@ std::string_view to_string(QueueType type) {
   switch (type) {
     case QueueType::kFifo:
       return "fifo";
+    case QueueType::kPriority:
+      return "priority";
+    case QueueType::kLifo:
+      return "lifo";
+    case QueueType::kLatest:
+      return "latest";
+    case QueueType::kDeadline:
+      return "deadline";
+    case QueueType::kCustom:
+      return "custom";
   }
   std::unreachable();
 }
@@ -98,6 +140,42 @@ std::string_view to_string(Overflow overflow) {
   switch (overflow) {
     case Overflow::kBlock:
       return "block";
+    case Overflow::kDropOldest:
+      return "drop-oldest";
+    case Overflow::kDropNewest:
+      return "drop-newest";
+    case Overflow::kFail:
+      return "fail";
+  }
+  std::unreachable();
+}
+
+std::string_view to_string(Transport transport) {
+  switch (transport) {
+    case Transport::kZmq:
+      return "zmq";
+    case Transport::kTcp:
+      return "tcp";
+  }
+  std::unreachable();
+}
+
+std::string_view to_string(CodecKind kind) {
+  switch (kind) {
+    case CodecKind::kRaw:
+      return "raw";
+    case CodecKind::kPortable:
+      return "portable";
+    case CodecKind::kLz4:
+      return "lz4";
+    case CodecKind::kZstd:
+      return "zstd";
+    case CodecKind::kCrc32c:
+      return "crc32c";
+    case CodecKind::kAesGcm:
+      return "aes-gcm";
+    case CodecKind::kCustom:
+      return "custom";
   }
   std::unreachable();
 }

@@ -13,6 +13,7 @@ namespace mvm::queue {
 namespace {
 
 constexpr std::size_t kZ85KeyLength = 40;
+constexpr std::size_t kSecretDigits = 64;
 
 /// One end of a channel: which channel, at which task. Sorted, two lists of them are compared.
 using End = std::pair<std::uint32_t, std::uint32_t>;
@@ -33,10 +34,12 @@ bool stays_below(std::string_view path) {
   return true;
 }
 
-/// True for "cell[0].x+" and "cell[*].x+" when the port is x+: words that would not mislead.
+/// True for "cell[0].x+", "cell[*].x+" and "outside.x+" when the port is x+: words that would not
+/// mislead.
 bool names_port(std::string_view words, const PortSpec& port) {
-  return words.ends_with(port.name) &&
-         words.substr(0, words.size() - port.name.size()).ends_with("].");
+  if (!words.ends_with(port.name)) return false;
+  const auto owner = words.substr(0, words.size() - port.name.size());
+  return owner.ends_with("].") || owner == "outside.";
 }
 
 class PlanCheck {
@@ -46,7 +49,7 @@ class PlanCheck {
   Result<void> run() {
     for (const auto step :
          {&PlanCheck::check_group, &PlanCheck::check_tasks, &PlanCheck::check_channels,
-          &PlanCheck::check_ports, &PlanCheck::check_ends_agree}) {
+          &PlanCheck::check_ports, &PlanCheck::check_ends_agree, &PlanCheck::check_teams}) {
       if (auto sound = (this->*step)(); !sound) return sound;
     }
     return {};
@@ -60,6 +63,7 @@ class PlanCheck {
   }
 
   [[nodiscard]] std::string name_of(std::uint32_t task) const {
+    if (task == kOutside) return "outside";
     const auto found = tasks_.find(task);
     return found == tasks_.end() ? text("task ", task) : plan_.tasks[found->second].name();
   }
@@ -73,15 +77,33 @@ class PlanCheck {
       return refuse("the group has only ", plan_.machines.size(), " machines");
     }
     const auto& keys = plan_.keys;
-    const bool no_keys = keys == LinkKeys{};
+    const bool no_keys = keys.server_public.empty() && keys.server_secret.empty() &&
+                         keys.client_public.empty() && keys.client_secret.empty();
     for (const auto* key :
          {&keys.server_public, &keys.server_secret, &keys.client_public, &keys.client_secret}) {
       if (!no_keys && key->size() != kZ85KeyLength) {
         return refuse("a link key has ", key->size(), " characters instead of ", kZ85KeyLength);
       }
     }
+    if (!keys.group_secret.empty() && keys.group_secret.size() != kSecretDigits) {
+      return refuse("the group's secret has ", keys.group_secret.size(), " digits instead of ",
+                    kSecretDigits);
+    }
     for (const auto& program : plan_.programs) {
       if (program.empty()) return refuse("a program has no path");
+    }
+    for (const auto& plugin : plan_.plugins) {
+      if (!plugin.path.starts_with('/')) {
+        return refuse("plugin '", plugin.name, "' has no absolute path");
+      }
+    }
+    for (const auto& codec : plan_.codecs) {
+      if (codec.kind == CodecKind::kCustom && codec.plugin >= plan_.plugins.size()) {
+        return refuse("a codec uses plugin ", codec.plugin, " of ", plan_.plugins.size());
+      }
+    }
+    if (!plan_.outside.empty() && plan_.machine != 0) {
+      return refuse("ports are open to the outside on a machine that is not the first");
     }
     return {};
   }
@@ -150,12 +172,38 @@ class PlanCheck {
         return refuse("channel ", channel.id, " has room for ", mvm::to_string(queue.bytes),
                       "; allowed are 1 B to ", mvm::to_string(kMaxQueueBytes));
       }
+      if (auto sound = check_policies(channel); !sound) return sound;
       if (channel.receivers.empty() ||
           channel.receivers.size() != channel.receiver_machines.size()) {
         return refuse("channel ", channel.id, " has ", channel.receivers.size(), " receivers on ",
                       channel.receiver_machines.size(), " machines");
       }
       if (auto sound = check_channel_ends(i); !sound) return sound;
+    }
+    return {};
+  }
+
+  Result<void> check_policies(const ChannelSpec& channel) const {
+    const auto& queue = channel.queue;
+    if (queue.levels == 0 || queue.levels > kMaxLevels) {
+      return refuse("channel ", channel.id, " has ", queue.levels, " levels; allowed are 1 to ",
+                    kMaxLevels);
+    }
+    if (queue.type == QueueType::kCustom && queue.plugin >= plan_.plugins.size()) {
+      return refuse("channel ", channel.id, " uses plugin ", queue.plugin, " of ",
+                    plan_.plugins.size());
+    }
+    if (queue.codecs.size() > kMaxCodecs) {
+      return refuse("channel ", channel.id, " chains ", queue.codecs.size(), " codecs; at most ",
+                    kMaxCodecs, " are possible");
+    }
+    for (const auto codec : queue.codecs) {
+      if (codec >= plan_.codecs.size()) {
+        return refuse("channel ", channel.id, " uses codec ", codec, " of ", plan_.codecs.size());
+      }
+    }
+    if (queue.link.loss_ppb > 1'000'000'000) {
+      return refuse("channel ", channel.id, " loses more messages than there are");
     }
     return {};
   }
@@ -170,7 +218,11 @@ class PlanCheck {
         return refuse("channel ", channel.id, " ends on machine ", machine, " of ",
                       plan_.machines.size());
       }
-      if (tasks_.contains(task) != (machine == plan_.machine)) {
+      if (task == kOutside && machine != 0) {
+        return refuse("channel ", channel.id, " has its outside end on machine ", machine);
+      }
+      const bool here = task == kOutside ? plan_.machine == 0 : tasks_.contains(task);
+      if (here != (machine == plan_.machine)) {
         return refuse("channel ", channel.id, " puts ", name_of(task), " on machine ", machine,
                       ", the task list does not");
       }
@@ -193,41 +245,44 @@ class PlanCheck {
 
   Result<void> check_ports() {
     for (const auto& task : plan_.tasks) {
-      std::set<std::string_view> names;
-      for (const auto& port : task.ports) {
-        if (port.name.empty()) return refuse("a port of ", task.name(), " has no name");
-        if (!names.insert(port.name).second) {
-          return refuse(task.name(), " has two ports '", port.name, "'");
+      if (auto sound = check_ports_of(task.id, task.ports); !sound) return sound;
+    }
+    return check_ports_of(kOutside, plan_.outside);
+  }
+
+  Result<void> check_ports_of(std::uint32_t task, const std::vector<PortSpec>& ports) {
+    std::set<std::string_view> names;
+    for (const auto& port : ports) {
+      if (port.name.empty()) return refuse("a port of ", name_of(task), " has no name");
+      if (!names.insert(port.name).second) {
+        return refuse(name_of(task), " has two ports '", port.name, "'");
+      }
+      for (const auto& group : port.sends) {
+        if (auto sound = check_send_group(task, port, group); !sound) return sound;
+      }
+      for (const auto channel : port.receives) {
+        if (auto sound = check_index(task, port, channel); !sound) return sound;
+        if (!names_port(plan_.channels[channel].receiver_port, port)) {
+          return refuse("channel ", plan_.channels[channel].id, " arrives at port '",
+                        plan_.channels[channel].receiver_port, "', but ", name_of(task),
+                        " has it at '", port.name, "'");
         }
-        for (const auto& group : port.sends) {
-          if (auto sound = check_send_group(task, port, group); !sound) return sound;
-        }
-        for (const auto channel : port.receives) {
-          if (auto sound = check_index(task, port, channel); !sound) return sound;
-          if (!names_port(plan_.channels[channel].receiver_port, port)) {
-            return refuse("channel ", plan_.channels[channel].id, " arrives at port '",
-                          plan_.channels[channel].receiver_port, "', but ", task.name(),
-                          " has it at '", port.name, "'");
-          }
-          port_receivers_.emplace_back(channel, task.id);
-        }
+        port_receivers_.emplace_back(channel, task);
       }
     }
     return {};
   }
 
-  Result<void> check_index(const TaskSpec& task, const PortSpec& port,
-                           std::uint32_t channel) const {
+  Result<void> check_index(std::uint32_t task, const PortSpec& port, std::uint32_t channel) const {
     if (channel < plan_.channels.size()) return {};
-    return refuse(task.name(), '.', port.name, " uses channel number ", channel,
+    return refuse(name_of(task), '.', port.name, " uses channel number ", channel,
                   ", but there are only ", plan_.channels.size());
   }
 
-  Result<void> check_send_group(const TaskSpec& task, const PortSpec& port,
-                                const SendGroup& group) {
+  Result<void> check_send_group(std::uint32_t task, const PortSpec& port, const SendGroup& group) {
     const bool single = group.spread == Spread::kOneToOne || group.spread == Spread::kShared;
     if (group.channels.empty() || (single && group.channels.size() != 1)) {
-      return refuse(task.name(), '.', port.name, " spreads ", to_string(group.spread), " over ",
+      return refuse(name_of(task), '.', port.name, " spreads ", to_string(group.spread), " over ",
                     group.channels.size(), " channels");
     }
     for (const auto channel : group.channels) {
@@ -235,13 +290,13 @@ class PlanCheck {
       const auto& spec = plan_.channels[channel];
       if (!names_port(spec.sender_port, port)) {
         return refuse("channel ", spec.id, " leaves port '", spec.sender_port, "', but ",
-                      task.name(), " has it at '", port.name, "'");
+                      name_of(task), " has it at '", port.name, "'");
       }
       if (spec.receivers.size() > 1 && group.spread != Spread::kShared) {
         return refuse("channel ", spec.id, " has ", spec.receivers.size(),
                       " receivers, but its spread is ", to_string(group.spread));
       }
-      port_senders_.emplace_back(channel, task.id);
+      port_senders_.emplace_back(channel, task);
     }
     return {};
   }
@@ -272,6 +327,31 @@ class PlanCheck {
     }
     return refuse("a port of ", name_of(task), " is ", role, " of channel ",
                   plan_.channels[channel].id, ", but the channel does not say so");
+  }
+
+  Result<void> check_teams() {
+    for (const auto& team : plan_.teams) {
+      if (team.members.empty() || team.members.size() != team.machines.size() ||
+          team.root >= team.members.size()) {
+        return refuse("team '", team.name, "' has ", team.members.size(), " members on ",
+                      team.machines.size(), " machines and root ", team.root);
+      }
+      for (std::size_t i = 0; i < team.members.size(); ++i) {
+        if (team.machines[i] >= plan_.machines.size() ||
+            tasks_.contains(team.members[i]) != (team.machines[i] == plan_.machine)) {
+          return refuse("team '", team.name, "' puts ", name_of(team.members[i]), " on machine ",
+                        team.machines[i], ", the task list does not");
+        }
+      }
+    }
+    for (const auto& task : plan_.tasks) {
+      for (const auto team : task.teams) {
+        const bool member = team < plan_.teams.size() &&
+                            std::ranges::binary_search(plan_.teams[team].members, task.id);
+        if (!member) return refuse(task.name(), " is no member of its team ", team);
+      }
+    }
+    return {};
   }
 
   const WiringPlan& plan_;

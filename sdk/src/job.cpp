@@ -52,7 +52,7 @@ std::string_view Port::name() const {
   return PortAccess::state(*this).name;
 }
 bool Port::can_send() const {
-  return !PortAccess::state(*this).groups.empty();
+  return PortAccess::state(*this).writer->can_send();
 }
 bool Port::can_receive() const {
   return !PortAccess::state(*this).readers.empty();

@@ -1,98 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <string_view>
+#include <new>
+#include <string>
 
 #include "task.hpp"
 
 namespace mvm {
 namespace {
 
-using queue::RingWriter;
+using queue::PortWriter;
 
 [[noreturn]] void refuse(const PortState& state, const std::string& reason) {
   throw error(state.task->name() + ", port " + state.name + ": " + reason);
 }
 
-/// FNV-1a: the key of a message that was sent without one.
-std::uint64_t hash_of(const void* data, std::size_t size) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto* bytes = static_cast<const unsigned char*>(data);
-  for (std::size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3;
-  return hash;
-}
-
-/// Spreads neighbouring keys over all receivers.
-std::size_t pick(std::uint64_t key, std::size_t receivers) {
-  key ^= key >> 33;
-  key *= 0xff51afd7ed558ccd;
-  key ^= key >> 33;
-  return static_cast<std::size_t>(key % receivers);
-}
-
-/// The channels that this message goes to, by the spread of each group.
-void choose_targets(PortState& state, const void* data, std::size_t size,
-                    const std::uint64_t* key) {
-  state.targets.clear();
-  for (auto& group : state.groups) {
-    switch (group.spread) {
-      case queue::Spread::kOneToOne:
-      case queue::Spread::kEach:
-      case queue::Spread::kShared:
-        state.targets.insert(state.targets.end(), group.writers.begin(), group.writers.end());
-        break;
-      case queue::Spread::kRoundRobin: {
-        // Receivers that are gone lose their turn.
-        const auto n = group.writers.size();
-        std::size_t tried = 0;
-        while (tried < n && group.writers[group.turn % n]->receiver_closed()) ++group.turn, ++tried;
-        state.targets.push_back(group.writers[group.turn % n]);
-        break;
-      }
-      case queue::Spread::kHash: {
-        const auto value = key != nullptr ? *key : hash_of(data, size);
-        state.targets.push_back(group.writers[pick(value, group.writers.size())]);
-        break;
-      }
-    }
-  }
-}
-
-void take_turns(PortState& state) {
-  for (auto& group : state.groups) {
-    if (group.spread == queue::Spread::kRoundRobin) ++group.turn;
-  }
-}
-
 /// While it lives, receivers ring this task whenever they make room.
 class ExpectRoom {
  public:
-  explicit ExpectRoom(std::vector<RingWriter*>& targets) : targets_(targets) { set(true); }
-  ~ExpectRoom() { set(false); }
+  explicit ExpectRoom(PortWriter& writer) : writer_(writer) { writer_.expect_room(true); }
+  ~ExpectRoom() { writer_.expect_room(false); }
   ExpectRoom(const ExpectRoom&) = delete;
   ExpectRoom& operator=(const ExpectRoom&) = delete;
 
  private:
-  void set(bool waiting) {
-    for (RingWriter* target : targets_) target->expect_room(waiting);
-  }
-  std::vector<RingWriter*>& targets_;
+  PortWriter& writer_;
 };
 
-bool ready(RingWriter& target, std::size_t size) {
-  return target.receiver_closed() || target.has_room(size);
+/// What a wait for room behind this port is, to those who look why a group does not move.
+queue::WaitSubject room_at(const PortState& state, const queue::QueueWriter& awaited,
+                           std::uint64_t size) {
+  return {.kind = queue::WaitKind::kSend,
+          .subject = state.position,
+          .channel = awaited.number(),
+          .size = size,
+          .seen = awaited.seen_released(),
+          .limited = awaited.ready_at() != queue::kNever};
 }
 
-/// Waits until every open target has room. False when the time is over.
-bool wait_for_room(PortState& state, std::size_t size, std::int64_t timeout_ns) {
-  auto& targets = state.targets;
-  const auto all_ready = [&] {
-    return std::all_of(targets.begin(), targets.end(),
-                       [size](RingWriter* target) { return ready(*target, size); });
-  };
-  if (all_ready()) return true;
-  if (timeout_ns == 0) return false;
-  const ExpectRoom expecting(targets);
-  return state.task->waiter().wait(all_ready, state.task->deadline(timeout_ns));
+/// Waits until the message can be delivered. False when the time is over.
+bool wait_for_room(PortState& state, std::size_t size, std::int64_t deadline) {
+  auto& writer = *state.writer;
+  if (writer.ready()) return true;
+  if (deadline <= 0) return false;
+  const ExpectRoom expecting(writer);
+  const auto describe = [&] { return room_at(state, *writer.awaited(), size); };
+  for (;;) {
+    // Room may appear by the clock as well, because what is in the queue expires.
+    const auto until = std::min(deadline, writer.ready_at());
+    auto* awaited = writer.awaited();
+    std::int64_t blocked_ns = 0;
+    const bool ready =
+        state.task->waiter().wait([&] { return writer.ready(); }, until, describe, blocked_ns);
+    if (blocked_ns > 0) awaited->count_blocked(blocked_ns);
+    if (ready) return true;
+    if (until == deadline) return false;
+  }
 }
 
 void check_open(const PortState& state) {
@@ -100,7 +62,7 @@ void check_open(const PortState& state) {
 }
 
 void check_sendable(const PortState& state, std::size_t size) {
-  if (state.groups.empty()) {
+  if (!state.writer->can_send()) {
     refuse(state, "nothing can be sent here, the topology has no edge that leaves this port");
   }
   check_open(state);
@@ -110,7 +72,7 @@ void check_sendable(const PortState& state, std::size_t size) {
   }
   // Many tasks share the address space of a machine, so each has less of it.
   const auto heap = state.task->endpoint().heap_size;
-  if (RingWriter::streaming_size(size) > heap) {
+  if (queue::RingWriter::streaming_size(size) > heap) {
     refuse(state, "a message of " + std::to_string(size) + " bytes does not fit the " +
                       std::to_string(heap) +
                       " bytes that each task of this machine can have under " +
@@ -118,15 +80,24 @@ void check_sendable(const PortState& state, std::size_t size) {
   }
 }
 
-/// Drops the targets whose receivers are gone. Throws `closed` when none is left.
-void keep_open_targets(PortState& state, const Port& port) {
-  auto& targets = state.targets;
-  if (std::none_of(targets.begin(), targets.end(),
-                   [](RingWriter* target) { return target->receiver_closed(); })) {
-    return;
-  }
-  std::erase_if(targets, [](RingWriter* target) { return target->receiver_closed(); });
-  if (targets.empty()) detail::throw_closed(port);
+[[noreturn]] void throw_full(const PortState& state) {
+  throw full(state.task->name() + ", port " + state.name +
+             ": the queue is full, and the profile says overflow=\"fail\"");
+}
+
+queue::MessageTerms terms_for(const PortState& state, const detail::SendTerms& terms) {
+  return {.priority = terms.priority,
+          .deadline_ns =
+              terms.deadline_ns < 0 ? queue::kNever : state.task->deadline(terms.deadline_ns)};
+}
+
+/// Where loans lie when the queue cannot lend: the message is copied when it is sent.
+void* allocate_lines(std::size_t size) {
+  return ::operator new(std::max<std::size_t>(size, 1), std::align_val_t{queue::kLine});
+}
+
+void free_lines(void* memory) {
+  ::operator delete(memory, std::align_val_t{queue::kLine});
 }
 
 }  // namespace
@@ -134,72 +105,92 @@ void keep_open_targets(PortState& state, const Port& port) {
 namespace detail {
 
 bool send(Port& port, const void* data, std::size_t size, std::uint32_t type,
-          std::int64_t timeout_ns, const std::uint64_t* key) {
+          const SendTerms& terms) {
   auto& state = PortAccess::state(port);
   check_sendable(state, size);
-  choose_targets(state, data, size, key);
-  if (!wait_for_room(state, size, timeout_ns)) return false;
-  keep_open_targets(state, port);
-  for (RingWriter* target : state.targets) {
-    // The heap is shared by all ports of the task, so another thread may just have taken the room.
-    while (!target->write(data, size, type)) {
-      const ExpectRoom expecting(state.targets);
-      state.task->waiter().wait([&] { return ready(*target, size); }, queue::kNoDeadline);
-      if (target->receiver_closed()) break;
+  auto& writer = *state.writer;
+  queue::OutgoingMessage message{
+      .data = data, .length = size, .type = type, .terms = terms_for(state, terms), .key = {}};
+  if (terms.has_key) message.key = terms.key;
+  writer.aim(message);
+  auto deadline = state.task->deadline(terms.timeout_ns);
+  for (;;) {
+    if (!wait_for_room(state, size, deadline)) return false;
+    switch (writer.deliver()) {
+      case PortWriter::Delivered::kAll:
+        return true;
+      case PortWriter::Delivered::kClosed:
+        throw_closed(port);
+      case PortWriter::Delivered::kRefused:
+        if (terms.timeout_ns == 0) return false;
+        throw_full(state);
+      case PortWriter::Delivered::kTryAgain:
+        deadline = queue::kNoDeadline;  // some receivers have it: the others must get it
     }
   }
-  take_turns(state);
-  return true;
 }
 
 Block loan(Port& port, std::size_t size) {
   auto& state = PortAccess::state(port);
   check_sendable(state, size);
-  // A loan lies in the memory of one channel: where a message goes to several, it is copied.
-  if (state.writers.size() != 1) {
-    void* memory = ::operator new(std::max<std::size_t>(size, 1), std::align_val_t{queue::kLine});
-    return {.data = memory, .size = size, .port = &port, .cookie = 0, .owner = nullptr, .type = 0};
-  }
-  RingWriter& writer = *state.writers.front();
-  state.targets.assign(1, &writer);
-  const auto can_reserve = [&] { return writer.receiver_closed() || writer.can_reserve(size); };
-  for (;;) {
+  Block block{.size = size, .port = &port};
+  queue::QueueWriter* writer = state.writer->sole();
+  const auto can_reserve = [&] { return writer->receiver_closed() || writer->can_reserve(size); };
+  const bool waits =
+      writer != nullptr &&
+      static_cast<queue::Overflow>(writer->channel().overflow) == queue::Overflow::kBlock;
+  while (writer != nullptr) {
+    if (!can_reserve() && !waits) break;
     if (!can_reserve()) {
-      const ExpectRoom expecting(state.targets);
-      state.task->waiter().wait(can_reserve, queue::kNoDeadline);
+      writer->expect_room(true);
+      std::int64_t blocked_ns = 0;
+      state.task->waiter().wait(
+          can_reserve, writer->ready_at(), [&] { return room_at(state, *writer, size); },
+          blocked_ns);
+      if (blocked_ns > 0) writer->count_blocked(blocked_ns);
+      writer->expect_room(false);
+      continue;
     }
-    if (writer.receiver_closed()) throw_closed(port);
-    if (std::byte* memory = writer.reserve(size)) {
-      return {
-          .data = memory, .size = size, .port = &port, .cookie = 0, .owner = &writer, .type = 0};
+    if (writer->receiver_closed()) throw_closed(port);
+    if (std::byte* memory = writer->reserve(size)) {
+      block.data = memory;
+      block.owner = writer;
+      return block;
     }
+    if (!waits) break;
   }
+  block.data = allocate_lines(size);
+  return block;
 }
 
-void send_loan(Port& port, Block& block, std::uint32_t type) {
+void send_loan(Port& port, Block& block, std::uint32_t type, const SendTerms& terms) {
+  const auto& state = PortAccess::state(port);
   if (block.port != &port) {
-    const auto& state = PortAccess::state(port);
     refuse(state, block.port == nullptr
                       ? "this loan was sent or moved away before"
                       : "this loan belongs to port " + std::string(block.port->name()));
   }
   if (block.owner != nullptr) {
-    check_open(PortAccess::state(port));
-    auto& writer = *static_cast<RingWriter*>(block.owner);
+    check_open(state);
+    auto& writer = *static_cast<queue::QueueWriter*>(block.owner);
     if (writer.receiver_closed()) throw_closed(port);
-    writer.send_reserved(static_cast<std::byte*>(block.data), block.size, type);
+    const auto sent = writer.send_reserved(static_cast<std::byte*>(block.data), block.size, type,
+                                           terms_for(state, terms));
+    block = {};
+    if (sent == queue::Sent::kRefused) throw_full(state);
   } else {
-    send(port, block.data, block.size, type, kForever, nullptr);
-    ::operator delete(block.data, std::align_val_t{queue::kLine});
+    send(port, block.data, block.size, type, terms);
+    free_lines(block.data);
+    block = {};
   }
-  block = {};
 }
 
 void drop_loan(Block& block) noexcept {
   if (block.owner != nullptr) {
-    static_cast<RingWriter*>(block.owner)->cancel(static_cast<std::byte*>(block.data), block.size);
+    static_cast<queue::QueueWriter*>(block.owner)
+        ->cancel(static_cast<std::byte*>(block.data), block.size);
   } else {
-    ::operator delete(block.data, std::align_val_t{queue::kLine});
+    free_lines(block.data);
   }
   block = {};
 }
@@ -209,7 +200,7 @@ void drop_loan(Block& block) noexcept {
 void Port::close() {
   auto& state = PortAccess::state(*this);
   state.closed = true;
-  for (auto& writer : state.writers) writer->close();
+  state.writer->close();
 }
 
 }  // namespace mvm

@@ -50,7 +50,7 @@ Task::Task(int argc, char** argv) {
 Task::~Task() {
   for (Port* port : ports) {
     auto& state = PortAccess::state(*port);
-    for (auto& writer : state.writers) writer->close();
+    state.writer->close();
     for (auto& reader : state.readers) reader->close();
   }
   set_terminating_endpoint(nullptr);
@@ -91,19 +91,15 @@ void Task::open_port(const queue::PortRecord& record) {
   auto* state = new PortState();
   state->task = this;
   state->name = words_of(record.name);
+  state->position = static_cast<std::uint32_t>(ports.size());
   Port* port = PortAccess::make(state);
   ports.push_back(port);
-  for (const auto& sends : arena_->list<queue::SendGroupRecord>(record.sends)) {
-    SendGroup group;
-    group.spread = static_cast<queue::Spread>(sends.spread);
-    for (const auto channel : arena_->list<std::uint32_t>(sends.channels)) {
-      state->writers.push_back(std::make_unique<queue::RingWriter>(*arena_, channel, *heap_));
-      group.writers.push_back(state->writers.back().get());
-    }
-    state->groups.push_back(std::move(group));
-  }
+  state->writer.emplace(*arena_, record, *heap_);
   for (const auto channel : arena_->list<std::uint32_t>(record.receives)) {
-    state->readers.push_back(std::make_unique<queue::RingReader>(*arena_, channel, number_));
+    state->readers.push_back(std::make_unique<queue::QueueReader>(*arena_, channel, number_));
+    const auto type = static_cast<queue::QueueType>(arena_->channel(channel).type);
+    state->has_urgency |=
+        type == queue::QueueType::kPriority || type == queue::QueueType::kDeadline;
     inlets.push_back({port, state->readers.back().get()});
   }
 }

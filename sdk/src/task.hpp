@@ -3,13 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <mvm/job.hpp>
 #include <mvm/queuelayer/arena.hpp>
-#include <mvm/queuelayer/ring_reader.hpp>
-#include <mvm/queuelayer/ring_writer.hpp>
+#include <mvm/queuelayer/port_writer.hpp>
+#include <mvm/queuelayer/queue_reader.hpp>
 #include <mvm/queuelayer/sender_heap.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
@@ -17,23 +18,16 @@ namespace mvm {
 
 class Task;
 
-/// The channels that one sending port feeds because of one statement of the topology.
-struct SendGroup {
-  queue::Spread spread = queue::Spread::kOneToOne;
-  std::vector<queue::RingWriter*> writers;
-  std::size_t turn = 0;  ///< round-robin
-};
-
 /// What stands behind a `Port`.
 struct PortState {
   Task* task = nullptr;
   std::string name;
-  std::vector<SendGroup> groups;
-  std::vector<std::unique_ptr<queue::RingWriter>> writers;  ///< owns what the groups point to
-  std::vector<std::unique_ptr<queue::RingReader>> readers;
-  std::size_t turn = 0;                     ///< of the readers, for fairness
-  std::vector<queue::RingWriter*> targets;  ///< of the send that is going on
-  bool closed = false;                      ///< by this task
+  std::uint32_t position = 0;  ///< in the endpoint's ports
+  std::optional<queue::PortWriter> writer;
+  std::vector<std::unique_ptr<queue::QueueReader>> readers;
+  std::size_t turn = 0;      ///< of the readers, for fairness
+  bool has_urgency = false;  ///< messages of different readers are compared before the turn counts
+  bool closed = false;       ///< by this task
 };
 
 /// Reaches what `Port` keeps from jobs.
@@ -46,7 +40,7 @@ struct PortAccess {
 /// One receiving end, for waiting on all ports at once.
 struct Inlet {
   Port* port;
-  queue::RingReader* reader;
+  queue::QueueReader* reader;
 };
 
 /// What stands behind a `Job`: the attached arena and this task's ends in it.
@@ -64,6 +58,9 @@ class Task {
   [[nodiscard]] queue::Waiter waiter() { return {*endpoint_, arena_->header().clock}; }
   /// A deadline on the group's clock for a timeout of the SDK.
   [[nodiscard]] std::int64_t deadline(std::int64_t timeout_ns) const;
+  [[nodiscard]] const queue::GroupClock& clock() const { return arena_->header().clock; }
+  [[nodiscard]] queue::SenderHeap& heap() { return *heap_; }
+  [[nodiscard]] const queue::Arena& arena() const { return *arena_; }
   [[nodiscard]] std::string words_of(queue::TextRef text) const {
     return std::string(arena_->words(text));
   }

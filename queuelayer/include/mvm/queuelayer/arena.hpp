@@ -21,8 +21,8 @@ namespace mvm::queue {
 class Arena {
  public:
   /// Lays out everything of a wiring plan: header, endpoints, ports, channels, and for each
-  /// endpoint a heap. Endpoint i is the plan's task i; one more endpoint, the last, stands for the
-  /// link to other machines. Channel i is the plan's channel i. Nothing is ever allocated in it
+  /// endpoint a heap. Endpoint i is the plan's task i; then come the link to other machines and the
+  /// door to programs outside. Channel i is the plan's channel i. Nothing is ever allocated in it
   /// afterwards. Errors: kArena when the host gives no shared memory or a limit is passed.
   [[nodiscard]] static Result<Arena> create(const WiringPlan& plan);
 
@@ -74,6 +74,10 @@ class Arena {
   std::uint32_t endpoint_count_ = 0;
   std::uint32_t channel_count_ = 0;
 };
+
+/// The endpoints that are the queue VM's own.
+[[nodiscard]] std::uint32_t link_endpoint(const WiringPlan& plan);
+[[nodiscard]] std::uint32_t outside_endpoint(const WiringPlan& plan);
 
 /// The endpoint that stands for a task on this machine's arena: its position in the plan, or the
 /// link's for tasks of other machines. Tasks of a plan are in the order of their ids.

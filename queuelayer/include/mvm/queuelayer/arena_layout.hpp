@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 /// What lies in an arena, as plain structs: no pointers, no behaviour. docs/arena-layout.md shows
 /// the picture and argues why each ordering is enough. All positions are byte offsets from the
@@ -11,7 +12,7 @@
 namespace mvm::queue {
 
 inline constexpr std::uint64_t kArenaMagic = 0x31'61'6e'65'72'61'6d'76;  // "vmarena1"
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 inline constexpr std::size_t kLine = 64;  ///< a cache line; x86-64 and most others
 
 using Offset = std::uint64_t;
@@ -30,10 +31,10 @@ struct ListRef {
   std::uint32_t unused = 0;
 };
 
-/// One message, or one fragment of a message, on its way. Exactly one cache line, so that a small
-/// message crosses between two cores in one transfer.
+/// One message, or one fragment of a message, on its way through a ring. Exactly one cache line, so
+/// that a small message crosses between two cores in one transfer.
 struct alignas(kLine) Slot {
-  /// Says whose the slot is; written last by whoever gives it away. See `stamp_*` below.
+  /// `stamp_published` of the fragment's number, written last by the sender.
   std::atomic<std::uint64_t> stamp;
   std::uint32_t length;  ///< payload bytes in this slot or behind it
   std::uint32_t kind;    ///< element type of the SDK in the low 30 bits, flags above
@@ -52,55 +53,125 @@ inline constexpr std::uint32_t kMoreFollows = 1u << 31;  ///< the message goes o
 inline constexpr std::uint32_t kOutOfLine = 1u << 30;
 inline constexpr std::uint32_t kTypeMask = kOutOfLine - 1;
 
-/// Stamps. A slot that carries the n-th fragment of its channel (n from 0) has the stamp
+/// Stamps. A slot that carries the n-th message of its channel (in a ring: fragment; n from 0) has
+/// the stamp
+///     n << 24 | 0              given back, or taken down by the sender (shelves)
 ///     n << 24 | 1              published, free to take
-///     n << 24 | 2 + receiver   taken by that endpoint (only queues with many receivers)
-///     n << 24 | 0              given back (only queues with many receivers)
-/// so a stamp of an earlier lap never looks like one of this lap. 2^40 fragments are enough for
-/// hours at the fastest rate measured, and an equality that wraps is 2^40 fragments away.
+///     n << 24 | 2 + receiver   taken by that endpoint (shelves)
+///     n << 24 | 0xffffff       taken by the link, and unwanted by the sender since (shelves)
+/// so a stamp of an earlier use never looks like one of this use. 2^40 messages are enough for
+/// hours at the fastest rate measured, and an equality that wraps is 2^40 messages away.
 inline constexpr std::uint64_t kStampShift = 24;
-inline constexpr std::uint32_t kMaxEndpoints = (1u << kStampShift) - 2;
+inline constexpr std::uint64_t kStampStates = (std::uint64_t{1} << kStampShift) - 1;
+inline constexpr std::uint32_t kMaxEndpoints = (1u << kStampShift) - 3;
 inline constexpr std::uint64_t stamp_published(std::uint64_t n) {
   return n << kStampShift | 1;
 }
 inline constexpr std::uint64_t stamp_taken(std::uint64_t n, std::uint32_t endpoint) {
   return n << kStampShift | (2 + std::uint64_t{endpoint});
 }
+inline constexpr std::uint64_t stamp_unwanted(std::uint64_t n) {
+  return n << kStampShift | kStampStates;
+}
 inline constexpr std::uint64_t stamp_given_back(std::uint64_t n) {
   return n << kStampShift;
 }
+
+/// Group time that never comes.
+inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+/// One message on a shelf: where receivers pick, and the sender may take down again. Everything
+/// but the bytes is atomic, because a receiver looks at messages that it may not get: what it read
+/// holds if the stamp is the same afterwards. The bytes belong to whoever's stamp it is.
+struct alignas(2 * kLine) ShelfSlot {
+  std::atomic<std::uint64_t> stamp;
+  std::atomic<std::int64_t> rank;         ///< of the messages that are due, the lowest goes first
+  std::atomic<std::int64_t> due_ns;       ///< group time from which it may be received
+  std::atomic<std::int64_t> expires_ns;   ///< group time from which it may not; or kNever
+  std::atomic<std::int64_t> deadline_ns;  ///< group time until which it is wanted; or kNever
+  std::atomic<std::uint64_t> length;      ///< payload bytes
+  std::atomic<std::uint32_t> kind;        ///< as in Slot, without kMoreFollows
+  std::atomic<std::uint32_t> priority;
+  std::atomic<Offset> at;  ///< of the payload where kOutOfLine
+  std::byte inline_bytes[kLine];
+};
+static_assert(sizeof(ShelfSlot) == 2 * kLine);
+
+/// Why a message was dropped.
+enum class DropCause : std::uint32_t {
+  kOverflow = 0,    ///< the queue was full
+  kLost = 1,        ///< by the emulated link
+  kExpired = 2,     ///< its time to live was over
+  kLate = 3,        ///< its deadline had passed
+  kSuperseded = 4,  ///< a newer one came (latest)
+};
+inline constexpr std::uint32_t kDropCauses = 5;
+
+enum class ChannelKind : std::uint32_t {
+  kRing = 0,   ///< one receiver, first in first out, nothing is dropped once it is in
+  kShelf = 1,  ///< anything else
+};
 
 /// A virtual queue bound to memory.
 struct alignas(kLine) ChannelRecord {
   // Constant once the arena is shared.
   std::uint64_t id;
+  ChannelKind kind;
   std::uint32_t slot_count;     ///< a power of two, larger than `capacity`
   std::uint32_t capacity;       ///< messages
+  std::uint32_t sender;         ///< endpoint
   std::uint64_t byte_capacity;  ///< payload
-  Offset slots;
-  Offset data;                   ///< the data area: payloads too long for a slot
-  std::uint64_t data_size;       ///< a multiple of kLine
-  std::uint32_t sender;          ///< endpoint
-  std::uint32_t many_receivers;  ///< 1: receivers compete for messages
-  ListRef receivers;             ///< of std::uint32_t: endpoints
-  TextRef sender_words;          ///< "cell[0].x+", for messages to people
+  Offset slots;                 ///< Slot[slot_count] or ShelfSlot[slot_count]
+  Offset data;                  ///< ring: the data area: payloads too long for a slot
+  std::uint64_t data_size;      ///< a multiple of kLine
+  ListRef receivers;            ///< of std::uint32_t: endpoints
+  TextRef sender_words;         ///< "cell[0].x+", for messages to people
   TextRef receiver_words;
+  ListRef codecs;          ///< of CodecRecord; encoded in this order
+  Offset announced;        ///< shelf: atomic u64[slot_count]; entry n % slot_count: n << 24 | slot
+  Offset returned;         ///< shelf: atomic u64[2 * slot_count]; likewise, of slots given back
+  std::uint32_t type;      ///< QueueType
+  std::uint32_t overflow;  ///< Overflow
+  std::uint32_t levels;
+  std::uint32_t drop_late;
+  std::int64_t time_to_live_ns;  ///< 0: for ever
+  std::int64_t interval_ns;      ///< between two messages
+  std::int64_t latency_ns;
+  std::int64_t jitter_ns;
+  std::uint64_t bits_per_second;  ///< 0: unlimited
+  std::uint64_t seed;
+  std::uint32_t loss_ppb;
+  std::uint32_t crosses_machines;  ///< 1: the link is at one end
+  TextRef plugin;                  ///< of QueueType::kCustom: path of the shared object
 
-  // Written by the sender: statistics, read by the queue VM.
-  alignas(kLine) std::atomic<std::uint64_t> enqueued;  ///< messages
-  std::atomic<std::uint64_t> bytes;                    ///< payload of them
+  // Written by the sender. Statistics are read by the queue VM.
+  alignas(kLine) std::atomic<std::uint64_t> enqueued;    ///< messages
+  std::atomic<std::uint64_t> bytes;                      ///< payload of them
+  std::atomic<std::uint64_t> high_water;                 ///< messages; see docs/arena-layout.md
+  std::atomic<std::int64_t> sender_blocked_ns;           ///< in waits that are over
+  std::atomic<std::uint64_t> sender_drops[kDropCauses];  ///< by DropCause
 
   // Written rarely, read by the receiver often.
   alignas(kLine) std::atomic<std::uint32_t> sender_closed;  ///< nothing more will come
   std::atomic<std::uint32_t> sender_waiting;                ///< ring the sender when room appears
 
   // Written by the receiver, read by the sender when it believes the queue full.
-  alignas(kLine) std::atomic<std::uint64_t> released;  ///< fragments given back (one receiver)
+  alignas(kLine) std::atomic<std::uint64_t> released;  ///< ring: fragments; shelf: entries returned
   std::atomic<std::uint64_t> dequeued;                 ///< messages
   std::atomic<std::uint64_t> relayed;                  ///< messages released on other machines
+  std::atomic<std::int64_t> receiver_blocked_ns;       ///< in waits that are over
+  std::atomic<std::uint64_t> receiver_drops[kDropCauses];  ///< by DropCause
 
   // Written rarely, read by the sender often.
   alignas(kLine) std::atomic<std::uint32_t> receiver_closed;  ///< nobody will take anything more
+  std::atomic<std::uint32_t> recount;  ///< shelf: a receiver died; look at every slot once
+};
+
+/// A stage of a channel's encoder and decoder.
+struct CodecRecord {
+  std::uint32_t kind;  ///< CodecKind
+  std::int32_t level;
+  TextRef plugin;  ///< of CodecKind::kCustom: path of the shared object
 };
 
 /// What a send does at one sending statement; mirrors SendGroup of the wiring plan.
@@ -118,7 +189,38 @@ struct PortRecord {
 
 enum class EndpointState : std::uint32_t { kStarting = 0, kAttached = 1, kEnded = 2 };
 
-/// A task, or the queue VM's own link to other machines: whatever sends and receives.
+/// What a thread inside the SDK waits for.
+enum class WaitKind : std::uint32_t {
+  kReceive = 0,     ///< a message at port `subject`
+  kReceiveAny = 1,  ///< a message at any port
+  kSend = 2,        ///< room behind port `subject`
+  kCollective = 3,  ///< the other members of team `subject`
+};
+
+/// One wait of one thread, for those who look why a group does not move. Written only when the
+/// wait becomes a long one; free where `thread` is 0. See wait_board.hpp.
+struct WaitRecord {
+  std::atomic<std::uint32_t> thread;   ///< kernel's id of the waiting thread
+  std::atomic<std::uint32_t> writing;  ///< odd while the fields below are being written
+  std::atomic<WaitKind> kind;
+  std::atomic<std::uint32_t> subject;  ///< position in the endpoint's `ports` or `teams`
+  std::atomic<std::uint32_t> channel;  ///< kSend: the channel without room
+  std::atomic<std::uint32_t> limited;  ///< 1: it ends by itself some time
+  std::atomic<std::uint64_t> size;     ///< kSend: payload bytes; kCollective: operation number
+  std::atomic<std::uint64_t> seen;     ///< what the thread knew of what it waits for: WaitSubject
+  std::atomic<std::int64_t> since_ns;  ///< group time
+  std::atomic<std::uint64_t> number;   ///< of this endpoint's waits; a new one for each wait
+};
+inline constexpr std::uint32_t kWaitRecords = 8;  ///< more waiting threads than that are not seen
+
+/// A task's membership in a team; its place at the board. See board_layout.hpp.
+struct MembershipRecord {
+  std::uint32_t team;  ///< position in ArenaHeader::teams
+  std::uint32_t index;
+};
+
+/// A task, the queue VM's own link to other machines, or its door to programs outside: whatever
+/// sends and receives.
 struct alignas(kLine) EndpointRecord {
   // Constant once the arena is shared.
   TextRef name;  ///< "cell[3]"
@@ -127,6 +229,7 @@ struct alignas(kLine) EndpointRecord {
   std::uint32_t count;
   ListRef coordinates;  ///< of std::uint32_t
   ListRef ports;        ///< of PortRecord
+  ListRef teams;        ///< of MembershipRecord: everyone, its job
   Offset heap;          ///< large messages and loans of this sender
   std::uint64_t heap_size;
   std::uint32_t shares_core;  ///< 1: do not spin while waiting
@@ -139,6 +242,10 @@ struct alignas(kLine) EndpointRecord {
   alignas(kLine) std::atomic<std::uint32_t> state;  ///< EndpointState
   std::atomic<std::uint32_t> follower;              ///< 1: an uncaught mvm::closed ended it
   std::atomic<std::uint32_t> port_epoch;  ///< grows when the queue VM changes the port table
+
+  // Waits, written by this endpoint's threads before they sleep.
+  alignas(kLine) std::atomic<std::uint64_t> waits;  ///< how many there were
+  WaitRecord wait[kWaitRecords];
 };
 
 /// A clock that the queue VM can stop, so that no time limit fires while a group is frozen.
@@ -156,13 +263,18 @@ struct alignas(kLine) ArenaHeader {
   TextRef group;
   ListRef endpoints;  ///< of EndpointRecord
   ListRef channels;   ///< of ChannelRecord
+  ListRef teams;      ///< of TeamRecord, see board_layout.hpp
+  std::uint32_t machine;
+  std::uint32_t link;        ///< endpoint of the link to other machines
+  std::uint32_t outside;     ///< endpoint of the door to programs outside
+  unsigned char secret[32];  ///< of the group: for aes-gcm. All zero: none
   GroupClock clock;
   alignas(kLine) std::atomic<std::uint32_t> gate;  ///< a futex: 0 closed, 1 open, 2 never opens
 };
 
 /// Differs when any struct above changed its size: a task built against another libmvm is refused.
 inline constexpr std::uint32_t kLayoutHash =
-    (((std::size_t{kLayoutVersion} * 31u + sizeof(Slot)) * 31u + sizeof(ChannelRecord)) * 31u +
+    (((std::size_t{kLayoutVersion} * 31u + sizeof(ShelfSlot)) * 31u + sizeof(ChannelRecord)) * 31u +
      sizeof(EndpointRecord)) *
         31u +
     sizeof(PortRecord) * 7u + sizeof(ArenaHeader);

@@ -37,15 +37,18 @@ class ChannelEnds {
 
  private:
   struct Channel {
+    ChannelKind kind;
     std::uint32_t sender;                  ///< endpoint
     std::vector<std::uint32_t> receivers;  ///< endpoints
     std::uint32_t slot_count;
-    Slot* slots;
-    bool many_receivers;
-    bool receiver_died = false;
+    Offset slots;
+    bool sender_died = false;
+    std::uint32_t receivers_died = 0;
     std::uint64_t lost = 0;  ///< taken by receivers that died
   };
-  void undo_taken(Channel& channel, std::uint32_t endpoint);
+  [[nodiscard]] Slot* ring_slots(const Channel& channel) const;
+  [[nodiscard]] ShelfSlot* shelf_slots(const Channel& channel) const;
+  void undo_taken(std::uint32_t number, std::uint32_t endpoint);
   [[nodiscard]] std::uint64_t count_unread(std::uint32_t number) const;
 
   const WiringPlan& plan_;

@@ -9,18 +9,19 @@
 
 #include <mvm/queuelayer/arena.hpp>
 #include <mvm/queuelayer/arena_layout.hpp>
+#include <mvm/queuelayer/message_terms.hpp>
 #include <mvm/queuelayer/sender_heap.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
 namespace mvm::queue {
 
-/// The sending end of a FIFO channel. One thread at a time; everything but what the receivers must
-/// see lies in this object, in the sender's own memory.
+/// The sending end of a channel of kind kRing: first in, first out, one receiver. One thread at a
+/// time; everything but what the receiver must see lies in this object, in the sender's own memory.
 ///
 /// A message is published by the release store of its slot's stamp, after its bytes; so whoever
 /// sees the stamp (acquire) sees the bytes, and a sender that dies before the store has sent
 /// nothing. Memory is used again only after the receiver gave the fragment back: a release store
-/// (`released`, or the slot's stamp where receivers compete) that `reclaim` reads with acquire.
+/// of `released` that `reclaim` reads with acquire.
 class RingWriter {
  public:
   /// Longest fragment of a message that is copied in: a part of a core's level-2 cache, so that the
@@ -29,6 +30,9 @@ class RingWriter {
 
   /// `arena` and `heap` must outlive it.
   RingWriter(const Arena& arena, std::uint32_t channel, SenderHeap& heap);
+  ~RingWriter();
+  RingWriter(const RingWriter&) = delete;
+  RingWriter& operator=(const RingWriter&) = delete;
 
   /// True when nobody will ever take another message.
   [[nodiscard]] bool receiver_closed() const {
@@ -50,6 +54,12 @@ class RingWriter {
     publish(slot, {.data_end = data_head_, .message_bytes = length, .last = true});
     return true;
   }
+
+  /// Sends a message that lies in the heap, and takes one hold of it. Precondition: has_room.
+  void write_shared(SharedBlock& block, std::uint32_t type);
+
+  /// Counts a message that the overflow policy drops instead of sending it.
+  void drop(std::uint64_t length);
 
   /// Heap that is needed for a message in fragments: each begins on a line of its own.
   static constexpr std::uint64_t streaming_size(std::uint64_t length) {
@@ -79,6 +89,9 @@ class RingWriter {
     channel_->sender_waiting.store(waiting ? 1 : 0, std::memory_order_relaxed);
   }
 
+  /// ChannelRecord::released as this end last saw it.
+  [[nodiscard]] std::uint64_t seen_released() const { return reclaimed_; }
+
   /// Messages that the receivers have given back so far, memory and all.
   [[nodiscard]] std::uint64_t released_messages() {
     reclaim();
@@ -95,7 +108,11 @@ class RingWriter {
     std::uint64_t heap_length = 0;    ///< 0: not in the heap
     std::uint64_t message_bytes = 0;  ///< of the whole message, in its last fragment
     bool last = false;
+    SharedBlock* shared = nullptr;  ///< the heap block, where other queues refer to it as well
   };
+
+  /// High-water marks up to this are sampled, above it they are exact.
+  static constexpr std::uint64_t kSampledDepth = 8;
 
   /// Longest piece of a message whose receiver lags behind.
   static constexpr std::uint64_t kHeapFragment = 256 << 10;
@@ -126,11 +143,17 @@ class RingWriter {
     if (fragment.last) {
       ++messages_;
       bytes_ += fragment.message_bytes;
-      channel_->enqueued.store(++enqueued_, std::memory_order_relaxed);
-      channel_->bytes.store(enqueued_bytes_ += fragment.message_bytes, std::memory_order_relaxed);
+      count(fragment.message_bytes);
+      if (messages_ > watched_) note_depth();
     }
-    for (EndpointRecord* receiver : receivers_) ring(*receiver);
+    ring(*receiver_);
   }
+
+  void count(std::uint64_t message_bytes) {
+    channel_->enqueued.store(++enqueued_, std::memory_order_relaxed);
+    channel_->bytes.store(enqueued_bytes_ += message_bytes, std::memory_order_relaxed);
+  }
+  void note_depth();
 
   bool write_out_of_line(const void* data, std::uint64_t length, std::uint32_t type);
   void publish_out_of_line(Offset at, std::uint64_t length, std::uint64_t message_length,
@@ -143,6 +166,7 @@ class RingWriter {
   [[nodiscard]] bool receiver_keeps_up();
   void reclaim();
   void take_back(std::uint64_t n);
+  void drop_hold(SharedBlock& block);
 
   const Arena& arena_;
   SenderHeap& heap_;
@@ -151,8 +175,7 @@ class RingWriter {
   std::byte* data_;
   std::uint64_t data_size_;
   std::uint64_t slot_count_;
-  bool many_receivers_;
-  std::vector<EndpointRecord*> receivers_;
+  EndpointRecord* receiver_;
   std::unique_ptr<Fragment[]> fragments_;
 
   std::uint64_t head_ = 0;       ///< number of the next fragment
@@ -163,7 +186,10 @@ class RingWriter {
   std::uint64_t data_tail_ = 0;
   std::uint64_t enqueued_ = 0;
   std::uint64_t enqueued_bytes_ = 0;
-  std::uint64_t returned_ = 0;    ///< messages whose memory was taken back
+  std::uint64_t returned_ = 0;  ///< messages whose memory was taken back
+  /// Depths up to this are not looked at: to know the true one, the receiver's line must be read.
+  std::uint64_t watched_ = kSampledDepth;
+  std::uint64_t high_water_ = 0;
 
   /// The message that `begin` started. Its bytes travel through the data area while the receiver
   /// keeps up, else they gather in the heap until a fragment of them can be published.

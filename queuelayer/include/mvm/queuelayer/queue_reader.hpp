@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <mvm/queuelayer/arena.hpp>
+#include <mvm/queuelayer/arena_layout.hpp>
+#include <mvm/queuelayer/ring_reader.hpp>
+#include <mvm/queuelayer/shelf_reader.hpp>
+
+namespace mvm::queue {
+
+/// The receiving end of a virtual queue, whatever its type and policies. One thread at a time;
+/// where receivers compete, each has one of its own.
+class QueueReader {
+ public:
+  /// `self` is the receiving endpoint's number. `relay`: it takes for receivers of other machines,
+  /// whose messages are counted there. `arena` must outlive it.
+  QueueReader(const Arena& arena, std::uint32_t channel, std::uint32_t self, bool relay = false);
+
+  /// True when something can be taken. A competitor may be quicker.
+  [[nodiscard]] bool available() { return ring_ ? ring_->available() : shelf_->available(); }
+  /// Group time at which `available` may become true by itself; or kNever. Valid after `available`
+  /// said false.
+  [[nodiscard]] std::int64_t available_at() const {
+    return ring_ ? kNever : shelf_->available_at();
+  }
+  /// Precondition: available(). Comparable between the channels of one port: the lower goes first.
+  /// 0 where the type knows no urgency.
+  [[nodiscard]] std::int64_t urgency() const { return ring_ ? 0 : shelf_->urgency(); }
+  /// True when everything was taken and nothing more will come.
+  [[nodiscard]] bool ended() { return ring_ ? ring_->ended() : shelf_->ended(); }
+
+  /// Takes the next fragment; of a shelf, that is a whole message.
+  [[nodiscard]] Taken take(Piece& piece) { return ring_ ? ring_->take(piece) : take_shelf(piece); }
+
+  /// Names a taken piece in one number, for `give_back`.
+  [[nodiscard]] std::uint64_t cookie_of(const Piece& piece) const {
+    return ring_ ? piece.number : piece.number << kStampShift | piece.slot;
+  }
+  /// Gives a taken piece's memory back to the sender; in any order.
+  void give_back(std::uint64_t cookie, bool more) {
+    if (ring_) return ring_->give_back(cookie, more);
+    shelf_->give_back(static_cast<std::uint32_t>(cookie & kStampStates), cookie >> kStampShift);
+  }
+
+  /// Nobody will take anything more. Where receivers compete it says nothing: the queue VM does,
+  /// after the last of them.
+  void close();
+  /// Adds to the time that receives have waited for a message here.
+  void count_blocked(std::int64_t nanoseconds) {
+    channel_->receiver_blocked_ns.fetch_add(nanoseconds, std::memory_order_relaxed);
+  }
+
+  /// Fragments taken so far from a ring; shelves tell by their stamps, and add nothing.
+  [[nodiscard]] std::uint64_t taken_of_ring() const { return ring_ ? ring_->taken() : 0; }
+
+  [[nodiscard]] const ChannelRecord& channel() const { return *channel_; }
+  /// The end itself, for the link, which moves messages in ways that only it needs: one is null.
+  [[nodiscard]] RingReader* ring() { return ring_ ? &*ring_ : nullptr; }
+  [[nodiscard]] ShelfReader* shelf() { return shelf_ ? &*shelf_ : nullptr; }
+
+ private:
+  [[nodiscard]] Taken take_shelf(Piece& piece);
+
+  ChannelRecord* channel_;
+  std::optional<RingReader> ring_;
+  std::optional<ShelfReader> shelf_;
+};
+
+}  // namespace mvm::queue

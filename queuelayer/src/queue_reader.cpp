@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <mvm/queuelayer/queue_reader.hpp>
+
+namespace mvm::queue {
+
+QueueReader::QueueReader(const Arena& arena, std::uint32_t channel, std::uint32_t self, bool relay)
+    : channel_(&arena.channel(channel)) {
+  if (channel_->kind == ChannelKind::kRing) {
+    ring_.emplace(arena, channel, relay);
+  } else {
+    shelf_.emplace(arena, channel, self, relay);
+  }
+}
+
+Taken QueueReader::take_shelf(Piece& piece) {
+  ShelfMessage message;
+  const auto taken = shelf_->take(message);
+  if (taken != Taken::kPiece) return taken;
+  piece = {.data = message.data,
+           .length = message.length,
+           .message_length = message.length,
+           .number = message.number,
+           .type = message.type,
+           .slot = message.slot,
+           .priority = message.priority,
+           .more = false,
+           .late = message.late};
+  return taken;
+}
+
+void QueueReader::close() {
+  ring_ ? ring_->close() : shelf_->close();
+}
+
+}  // namespace mvm::queue
