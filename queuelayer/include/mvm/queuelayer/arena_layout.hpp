@@ -55,20 +55,26 @@ inline constexpr std::uint32_t kTypeMask = kOutOfLine - 1;
 
 /// Stamps. A slot that carries the n-th message of its channel (in a ring: fragment; n from 0) has
 /// the stamp
-///     n << 24 | 0              given back, or taken down by the sender (shelves)
+///     n << 24 | 0              given back
 ///     n << 24 | 1              published, free to take
 ///     n << 24 | 2 + receiver   taken by that endpoint (shelves)
+///     n << 24 | 0xfffffe       dropped: nobody received it (shelves)
 ///     n << 24 | 0xffffff       taken by the link, and unwanted by the sender since (shelves)
+/// Fragments of a ring count from 0. Messages of a shelf count from 1, so that memory that was never
+/// written, "message 0, given back", is not the stamp of any of them.
 /// so a stamp of an earlier use never looks like one of this use. 2^40 messages are enough for
 /// hours at the fastest rate measured, and an equality that wraps is 2^40 messages away.
 inline constexpr std::uint64_t kStampShift = 24;
 inline constexpr std::uint64_t kStampStates = (std::uint64_t{1} << kStampShift) - 1;
-inline constexpr std::uint32_t kMaxEndpoints = (1u << kStampShift) - 3;
+inline constexpr std::uint32_t kMaxEndpoints = (1u << kStampShift) - 4;
 inline constexpr std::uint64_t stamp_published(std::uint64_t n) {
   return n << kStampShift | 1;
 }
 inline constexpr std::uint64_t stamp_taken(std::uint64_t n, std::uint32_t endpoint) {
   return n << kStampShift | (2 + std::uint64_t{endpoint});
+}
+inline constexpr std::uint64_t stamp_dropped(std::uint64_t n) {
+  return n << kStampShift | (kStampStates - 1);
 }
 inline constexpr std::uint64_t stamp_unwanted(std::uint64_t n) {
   return n << kStampShift | kStampStates;
@@ -129,7 +135,7 @@ struct alignas(kLine) ChannelRecord {
   TextRef receiver_words;
   ListRef codecs;          ///< of CodecRecord; encoded in this order
   Offset announced;        ///< shelf: atomic u64[slot_count]; entry n % slot_count: n << 24 | slot
-  Offset returned;         ///< shelf: atomic u64[2 * slot_count]; likewise, of slots given back
+  Offset returned;  ///< shelf: atomic u64[2 * slot_count]; entry i: i + 1 << 24 | slot given back
   std::uint32_t type;      ///< QueueType
   std::uint32_t overflow;  ///< Overflow
   std::uint32_t levels;
@@ -150,6 +156,7 @@ struct alignas(kLine) ChannelRecord {
   std::atomic<std::uint64_t> high_water;                 ///< messages; see docs/arena-layout.md
   std::atomic<std::int64_t> sender_blocked_ns;           ///< in waits that are over
   std::atomic<std::uint64_t> sender_drops[kDropCauses];  ///< by DropCause
+  std::atomic<std::uint64_t> unwanted;  ///< shelf: messages that were ever stamped `unwanted`
 
   // Written rarely, read by the receiver often.
   alignas(kLine) std::atomic<std::uint32_t> sender_closed;  ///< nothing more will come
@@ -161,6 +168,7 @@ struct alignas(kLine) ChannelRecord {
   std::atomic<std::uint64_t> relayed;                  ///< messages released on other machines
   std::atomic<std::int64_t> receiver_blocked_ns;       ///< in waits that are over
   std::atomic<std::uint64_t> receiver_drops[kDropCauses];  ///< by DropCause
+  std::atomic<std::uint64_t> late;  ///< shelf: messages taken after their deadline
 
   // Written rarely, read by the sender often.
   alignas(kLine) std::atomic<std::uint32_t> receiver_closed;  ///< nobody will take anything more

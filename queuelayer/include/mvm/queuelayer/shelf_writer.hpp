@@ -84,8 +84,12 @@ class ShelfWriter {
   void cancel_arrived(std::byte* memory, std::uint64_t length);
   /// The sender no longer wants a message: takes it down if no receiver has it yet.
   void drop_arrived(std::uint64_t remote_number);
-  /// Remote numbers of messages that are done here, received or dropped, since the last call.
-  [[nodiscard]] std::vector<std::uint64_t> take_done();
+  struct Done {
+    std::uint64_t remote_number = 0;
+    bool received = false;  ///< else it was dropped, or lost with the task that had taken it
+  };
+  /// Messages that are done here since the last call, each exactly once.
+  [[nodiscard]] std::vector<Done> take_done();
   /// True when `take_done` would give some. Does not change anything that others see.
   [[nodiscard]] bool has_done();
 
