@@ -10,4 +10,8 @@ namespace mvm::cli {
 /// The queue VM that belongs to this program: `mvmq` in the same folder. kNotFound otherwise.
 [[nodiscard]] Result<std::filesystem::path> queue_vm_program();
 
+/// The program that runs a job's <command> as a task: `libexec/mvm/mvm-command`, in the build tree
+/// and where it is installed. kNotFound otherwise.
+[[nodiscard]] Result<std::filesystem::path> command_program();
+
 }  // namespace mvm::cli
