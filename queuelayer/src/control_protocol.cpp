@@ -2,15 +2,26 @@
 #include <mvm/queuelayer/control_protocol.hpp>
 
 #include <array>
+#include <numeric>
 #include <utility>
 
 #include "wire_form.hpp"
 
 namespace mvm::queue {
+
+/// In the arena, but it travels too.
+static constexpr WaitKind last(WaitKind) {
+  return WaitKind::kCollective;
+}
+
 namespace wire {
 
 template <>
 inline constexpr std::uint32_t kListLimit<control::ChannelCount> = kMaxChannelsPerMachine;
+template <>
+inline constexpr std::uint32_t kListLimit<control::TaskStatus> = kMaxTasksPerMachine;
+template <>
+inline constexpr std::uint32_t kListLimit<control::ThreadWait> = kWaitRecords;
 
 }  // namespace wire
 
@@ -25,12 +36,15 @@ static constexpr EndKind last(EndKind) {
 static constexpr StopReason last(StopReason) {
   return StopReason::kKill;
 }
+static constexpr TaskState last(TaskState) {
+  return TaskState::kEnded;
+}
 
 // The payloads: fields in this order. Any change here is a new kVersion.
 
 template <typename Self>
-concept Empty =
-    wire::Either<Self, Release> || wire::Either<Self, AllEnded> || wire::Either<Self, Finish>;
+concept Empty = wire::Either<Self, Release> || wire::Either<Self, AllEnded> ||
+                wire::Either<Self, Finish> || wire::Either<Self, Stalled>;
 template <Empty Self>
 static auto fields(Self&) {
   return std::tuple<>();
@@ -61,8 +75,9 @@ static auto fields(Self& stop) {
 }
 template <wire::Either<ChannelCount> Self>
 static auto fields(Self& count) {
-  return std::tie(count.channel, count.enqueued, count.dequeued, count.dropped, count.left,
-                  count.lost_with_task, count.bytes);
+  return std::tie(count.channel, count.enqueued, count.dequeued, count.drops, count.left,
+                  count.lost_with_task, count.bytes, count.high_water, count.sender_blocked,
+                  count.receiver_blocked, count.sender_closed, count.receiver_closed);
 }
 template <wire::Either<Figures> Self>
 static auto fields(Self& figures) {
@@ -71,6 +86,28 @@ static auto fields(Self& figures) {
 template <wire::Either<Failed> Self>
 static auto fields(Self& failed) {
   return std::tie(failed.code, failed.message);
+}
+
+template <wire::Either<ThreadWait> Self>
+static auto fields(Self& wait) {
+  return std::tie(wait.kind, wait.subject, wait.channel, wait.size, wait.seen, wait.number,
+                  wait.lasted, wait.limited, wait.can_go_on);
+}
+template <wire::Either<TaskStatus> Self>
+static auto fields(Self& task) {
+  return std::tie(task.task, task.state, task.pid, task.threads, task.has_children, task.waits);
+}
+template <wire::Either<Ask> Self>
+static auto fields(Self& ask) {
+  return std::tie(ask.token);
+}
+template <wire::Either<Status> Self>
+static auto fields(Self& status) {
+  return std::tie(status.token, status.group_time_ns, status.tasks, status.channels);
+}
+
+std::uint64_t ChannelCount::dropped() const {
+  return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0});
 }
 
 namespace {
@@ -90,6 +127,7 @@ constexpr std::array kKinds{
     Kind{"Release", 0},        Kind{"Output", kTextFrame}, Kind{"TaskStarted", kSmall},
     Kind{"TaskEnded", kSmall}, Kind{"Stop", kSmall},       Kind{"AllEnded", 0},
     Kind{"Finish", 0},         Kind{"Figures", kMaxFrame}, Kind{"Failed", kTextFrame},
+    Kind{"Stalled", 0},        Kind{"Ask", kSmall},        Kind{"Status", kMaxFrame},
 };
 static_assert(kKinds.size() == std::variant_size_v<Message>);
 

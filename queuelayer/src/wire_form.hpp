@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstdint>
@@ -25,7 +26,8 @@
 ///
 /// Numbers are little endian in their own width; sizes and durations are 64-bit bytes and
 /// nanoseconds; a bool is 0 or 1; an optional is a bool and, if 1, the value; a text or a list is a
-/// 32-bit length and its elements; an enumeration is its number. Every value has exactly one form.
+/// 32-bit length and its elements; an array is its elements; an enumeration is its number. Every
+/// value has exactly one form.
 namespace mvm::queue::wire {
 
 /// `Struct` or `const Struct`.
@@ -63,6 +65,10 @@ class Writer {
   void put(const std::vector<T>& list) {
     put(static_cast<std::uint32_t>(list.size()));
     for (const auto& element : list) put(element);
+  }
+  template <typename T, std::size_t N>
+  void put(const std::array<T, N>& elements) {
+    for (const auto& element : elements) put(element);
   }
   template <Structure T>
   void put(const T& value) {
@@ -123,6 +129,10 @@ class Reader {
       return note(at, text("a list of ", length, ", cut short or over ", kListLimit<T>));
     }
     for (std::uint32_t i = 0; i < length && ok(); ++i) get(list.emplace_back());
+  }
+  template <typename T, std::size_t N>
+  void get(std::array<T, N>& elements) {
+    for (auto& element : elements) get(element);
   }
   template <Structure T>
   void get(T& value) {

@@ -18,7 +18,8 @@ std::string valid_stream() {
   for (const Message& message :
        {Message(Hello{1}), Message(Ready{}), Message(Output{1, OutputStream::kOutput, "words\n"}),
         Message(TaskEnded{}), Message(Stop{}), Message(Figures{{{}, {}}}),
-        Message(Failed{mvm::ErrorCode::kArena, "no"}), Message(Start{sample_plan()})}) {
+        Message(Failed{mvm::ErrorCode::kArena, "no"}), Message(Stalled{}), Message(Ask{1}),
+        Message(Status{1, 2, {{.task = 1, .waits = {{}}}}, {{}}}), Message(Start{sample_plan()})}) {
     stream += encode(message);
   }
   return stream;

@@ -8,6 +8,40 @@
 namespace mvm::queue::control {
 namespace {
 
+/// Every field has another value, so that no two can be confused.
+ChannelCount sample_count(std::uint64_t first) {
+  ChannelCount count{.channel = first,
+                     .enqueued = first + 1,
+                     .dequeued = first + 2,
+                     .drops = {first + 3, first + 4, first + 5, first + 6, first + 7},
+                     .left = first + 8,
+                     .lost_with_task = first + 9,
+                     .bytes = Bytes{first + 10},
+                     .high_water = first + 11,
+                     .sender_blocked = std::chrono::nanoseconds(first + 12),
+                     .receiver_blocked = std::chrono::nanoseconds(first + 13)};
+  (first % 4 == 3 ? count.sender_closed : count.receiver_closed) = true;
+  return count;
+}
+
+TaskStatus sample_status(std::uint32_t task) {
+  const ThreadWait wait{.kind = WaitKind::kSend,
+                        .subject = 1,
+                        .channel = 2,
+                        .size = 3,
+                        .seen = 4,
+                        .number = 5,
+                        .lasted = std::chrono::nanoseconds(6),
+                        .limited = task % 2 == 0,
+                        .can_go_on = task % 2 != 0};
+  return {.task = task,
+          .state = TaskState::kAttached,
+          .pid = 4711,
+          .threads = 7,
+          .has_children = true,
+          .waits = {wait, {}}};
+}
+
 std::vector<Message> one_of_each() {
   return {
       Hello{4711},
@@ -21,8 +55,11 @@ std::vector<Message> one_of_each() {
       Stop{StopReason::kTimeLimit},
       AllEnded{},
       Finish{},
-      Figures{{{7, 1, 2, 3, 4, 5, 6_KiB}, {9, 6, 5, 4, 3, 2, 1_KiB}}},
+      Figures{{sample_count(7), sample_count(9)}},
       Failed{ErrorCode::kArena, "no shared memory left"},
+      Stalled{},
+      Ask{77},
+      Status{77, 123'456'789, {sample_status(3), sample_status(4)}, {sample_count(1)}},
   };
 }
 
@@ -34,7 +71,7 @@ std::string error_of(std::string_view bytes) {
 }
 
 std::string frame(std::uint8_t kind, std::string_view payload) {
-  std::string out = {'M', 'V', 1, static_cast<char>(kind)};
+  std::string out = {'M', 'V', 2, static_cast<char>(kind)};
   const auto length = static_cast<std::uint32_t>(payload.size());
   for (int i = 0; i < 4; ++i) out.push_back(static_cast<char>(length >> 8 * i));
   return out.append(payload);
@@ -70,25 +107,25 @@ TEST(ControlProtocol, CutsAStreamThatComesByteByByte) {
 
 TEST(ControlProtocol, HasTheDocumentedBytes) {
   using namespace std::string_literals;
-  EXPECT_EQ(encode(Hello{0x0102}), "MV\1\1\10\0\0\0\2\1\0\0\0\0\0\0"s);
-  EXPECT_EQ(encode(Release{}), "MV\1\4\0\0\0\0"s);
-  EXPECT_EQ(encode(Output{3, OutputStream::kErrors, "hi"}), "MV\1\5\13\0\0\0\3\0\0\0\1\2\0\0\0hi"s);
-  EXPECT_EQ(encode(Stop{StopReason::kTimeLimit}), "MV\1\10\1\0\0\0\2"s);
-  EXPECT_EQ(encode(Failed{ErrorCode::kUsage, "x"}), "MV\1\14\7\0\0\0\x6b\0\1\0\0\0x"s);
+  EXPECT_EQ(encode(Hello{0x0102}), "MV\2\1\10\0\0\0\2\1\0\0\0\0\0\0"s);
+  EXPECT_EQ(encode(Release{}), "MV\2\4\0\0\0\0"s);
+  EXPECT_EQ(encode(Output{3, OutputStream::kErrors, "hi"}), "MV\2\5\13\0\0\0\3\0\0\0\1\2\0\0\0hi"s);
+  EXPECT_EQ(encode(Stop{StopReason::kTimeLimit}), "MV\2\10\1\0\0\0\2"s);
+  EXPECT_EQ(encode(Failed{ErrorCode::kUsage, "x"}), "MV\2\14\7\0\0\0\x6b\0\1\0\0\0x"s);
 }
 
 TEST(ControlProtocol, NamesWhatIsWrongWithAFrame) {
   EXPECT_EQ(error_of("GET / HTTP/1.1\r\n"),
             "the peer does not speak the control protocol: a frame should begin with 'MV'");
-  EXPECT_EQ(error_of(std::string("MV\2\1\0\0\0\0", 8)),
-            "the peer speaks version 2 of the control protocol, we speak 1; use mvm and mvmq of "
+  EXPECT_EQ(error_of(std::string("MV\3\1\0\0\0\0", 8)),
+            "the peer speaks version 3 of the control protocol, we speak 2; use mvm and mvmq of "
             "the same release");
   EXPECT_EQ(error_of(frame(0, "")), "the peer sent a control frame of unknown kind 0");
-  EXPECT_EQ(error_of(frame(13, "")), "the peer sent a control frame of unknown kind 13");
-  EXPECT_EQ(error_of(std::string("MV\1\4\1\0\0\0", 8)),
+  EXPECT_EQ(error_of(frame(16, "")), "the peer sent a control frame of unknown kind 16");
+  EXPECT_EQ(error_of(std::string("MV\2\4\1\0\0\0", 8)),
             "the peer announced a control frame Release of 1 bytes, the limit is 0");
-  EXPECT_EQ(error_of(std::string("MV\1\2\1\0\0\x10", 8)),
-            "the peer announced a control frame Start of 268435457 bytes, the limit is 268435456");
+  EXPECT_EQ(error_of(std::string("MV\2\2\1\0\0\x18", 8)),
+            "the peer announced a control frame Start of 402653185 bytes, the limit is 402653184");
   EXPECT_EQ(error_of(frame(8, "\4")),
             "the peer sent a control frame Stop, but its payload is wrong: at byte 0 of 1 there is "
             "choice 4, unknown");

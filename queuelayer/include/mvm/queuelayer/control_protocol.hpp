@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include <mvm/base/error.hpp>
 #include <mvm/base/result.hpp>
 #include <mvm/base/units.hpp>
+#include <mvm/queuelayer/arena_layout.hpp>
 #include <mvm/queuelayer/wiring_plan.hpp>
 
 /// The control protocol between a queue VM and whoever started it ("the starter"), over any byte
@@ -23,6 +25,9 @@
 ///     queue VM  Ready                        arena made, tasks started, links bound
 ///     starter   Release                      once every machine is ready: all gates open together
 ///     queue VM  Output*, TaskStarted*, TaskEnded*
+///     queue VM  Stalled*                     some task has slept for a while; worth a look
+///     starter   Ask?                         at any time after Ready
+///     queue VM  Status                       for each Ask
 ///     starter   Stop?                        at any time: end all tasks, TERM, grace, KILL
 ///     queue VM  AllEnded                     the last local task has ended; links still relay
 ///     starter   Finish                       every machine's tasks have ended
@@ -30,9 +35,11 @@
 /// At any time instead: queue VM Failed(error), then it cleans up and exits.
 namespace mvm::queue::control {
 
-inline constexpr std::uint8_t kVersion = 1;
-inline constexpr std::uint32_t kMaxFrame = 256u << 20;  ///< bytes of payload, of Start and Figures
-inline constexpr std::uint32_t kMaxText = 64u << 10;    ///< bytes of Output and of Failed's message
+inline constexpr std::uint8_t kVersion = 2;
+/// Bytes of payload, of Start, Figures and Status: the figures of kMaxChannelsPerMachine channels
+/// and the waits of kMaxTasksPerMachine tasks fit.
+inline constexpr std::uint32_t kMaxFrame = 384u << 20;
+inline constexpr std::uint32_t kMaxText = 64u << 10;  ///< bytes of Output and of Failed's message
 
 struct Hello {
   std::int64_t pid = 0;
@@ -94,15 +101,61 @@ struct ChannelCount {
   std::uint64_t channel = 0;
   std::uint64_t enqueued = 0;
   std::uint64_t dequeued = 0;
-  std::uint64_t dropped = 0;
-  std::uint64_t left = 0;
+  std::array<std::uint64_t, kDropCauses> drops{};  ///< by DropCause
+  std::uint64_t left = 0;  ///< not given back by a receiver: unread, held, or on their way
   std::uint64_t lost_with_task = 0;
   Bytes bytes;
+  std::uint64_t high_water = 0;  ///< messages, at the sender's machine
+  Duration sender_blocked{0};    ///< waited for room; in waits that are over
+  Duration receiver_blocked{0};  ///< waited for messages, likewise
+  bool sender_closed = false;    ///< nothing more will come
+  bool receiver_closed = false;  ///< nobody takes anything more
+  [[nodiscard]] std::uint64_t dropped() const;
   bool operator==(const ChannelCount&) const = default;
 };
 struct Figures {
   std::vector<ChannelCount> channels;
   bool operator==(const Figures&) const = default;
+};
+/// One thread of a task that waits inside the SDK.
+struct ThreadWait {
+  WaitKind kind = WaitKind::kReceive;
+  std::uint32_t subject = 0;  ///< position in TaskSpec::ports or ::teams
+  std::uint32_t channel = 0;  ///< kSend: the one without room, a position in WiringPlan::channels
+  std::uint64_t size = 0;     ///< kSend: payload bytes; kCollective: operation number
+  std::uint64_t seen = 0;     ///< as of its last look; see WaitSubject
+  std::uint64_t number = 0;   ///< of this task's waits
+  Duration lasted{0};
+  bool limited = false;    ///< it ends by itself some time
+  bool can_go_on = false;  ///< what it waits for is there, or something has changed since it looked
+  bool operator==(const ThreadWait&) const = default;
+};
+enum class TaskState : std::uint8_t { kStarting = 0, kAttached = 1, kEnded = 2 };
+struct TaskStatus {
+  std::uint32_t task = 0;  ///< id
+  TaskState state = TaskState::kStarting;
+  std::int64_t pid = 0;
+  std::uint32_t threads = 0;  ///< of its process
+  bool has_children = false;  ///< processes that it started live
+  std::vector<ThreadWait> waits;
+  bool operator==(const TaskStatus&) const = default;
+};
+/// Some task has waited without any change for a while: see WaitWatch.
+struct Stalled {
+  bool operator==(const Stalled&) const = default;
+};
+/// Asks for a Status that begins to be taken after this was read.
+struct Ask {
+  std::uint64_t token = 0;  ///< comes back in the answer
+  bool operator==(const Ask&) const = default;
+};
+/// What this machine does now. The tasks were looked at before the channels.
+struct Status {
+  std::uint64_t token = 0;
+  std::int64_t group_time_ns = 0;
+  std::vector<TaskStatus> tasks;       ///< in the plan's order
+  std::vector<ChannelCount> channels;  ///< in the plan's order
+  bool operator==(const Status&) const = default;
 };
 struct Failed {
   ErrorCode code = ErrorCode::kSystem;
@@ -111,7 +164,7 @@ struct Failed {
 };
 
 using Message = std::variant<Hello, Start, Ready, Release, Output, TaskStarted, TaskEnded, Stop,
-                             AllEnded, Finish, Figures, Failed>;
+                             AllEnded, Finish, Figures, Failed, Stalled, Ask, Status>;
 
 /// One whole frame.
 [[nodiscard]] std::string encode(const Message& message);
