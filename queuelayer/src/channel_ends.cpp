@@ -22,11 +22,6 @@ std::uint32_t receiving_ends(const WiringPlan& plan, const ChannelSpec& channel)
   return ends + static_cast<std::uint32_t>(others.size());
 }
 
-std::uint64_t sum_of(const std::atomic<std::uint64_t> (&drops)[kDropCauses]) {
-  std::uint64_t sum = 0;
-  for (const auto& drop : drops) sum += drop.load(std::memory_order_relaxed);
-  return sum;
-}
 
 }  // namespace
 
@@ -89,7 +84,7 @@ void ChannelEnds::undo_taken(std::uint32_t number, std::uint32_t endpoint) {
     auto stamp = slots[i].stamp.load(std::memory_order_acquire);
     const auto message = stamp >> kStampShift;
     if (stamp != stamp_taken(message, endpoint)) continue;
-    if (slots[i].stamp.compare_exchange_strong(stamp, stamp_given_back(message),
+    if (slots[i].stamp.compare_exchange_strong(stamp, stamp_dropped(message),
                                                std::memory_order_acq_rel)) {
       ++channel.lost;
     }
@@ -104,7 +99,7 @@ std::uint64_t ChannelEnds::count_unread(std::uint32_t number) const {
   if (channel.kind == ChannelKind::kShelf) {
     for (std::uint32_t i = 0; i < channel.slot_count; ++i) {
       const auto stamp = shelf_slots(channel)[i].stamp.load(std::memory_order_acquire);
-      if ((stamp & kStampStates) != 0) ++messages;
+      if (!stamp_is_done(stamp)) ++messages;
     }
     return messages;
   }
@@ -127,13 +122,16 @@ std::vector<control::ChannelCount> ChannelEnds::figures() const {
     control::ChannelCount count;
     count.channel = plan_.channels[i].id;
     count.dequeued = record.dequeued.load(std::memory_order_relaxed);
-    count.dropped = sum_of(record.sender_drops) + sum_of(record.receiver_drops);
+    for (std::size_t cause = 0; cause < kDropCauses; ++cause) {
+      count.drops[cause] = record.sender_drops[cause].load(std::memory_order_relaxed) +
+                           record.receiver_drops[cause].load(std::memory_order_relaxed);
+    }
     // Where receivers compete, what one did not take is there for the others, while some live.
     const bool lost = channel.receivers_died > 0 && ends_alive_[i] == 0;
     (lost ? count.lost_with_task : count.left) = unread;
     count.lost_with_task += channel.lost;
     count.enqueued = count.dequeued + record.relayed.load(std::memory_order_relaxed) +
-                     count.dropped + count.left + count.lost_with_task;
+                     count.dropped() + count.left + count.lost_with_task;
     // A receiver that was killed between giving a message back and counting it left the count one
     // short. Its sender knows.
     const auto sent = record.enqueued.load(std::memory_order_relaxed);
@@ -143,6 +141,11 @@ std::vector<control::ChannelCount> ChannelEnds::figures() const {
       count.enqueued = sent;
     }
     count.bytes = Bytes{record.bytes.load(std::memory_order_relaxed)};
+    count.high_water = record.high_water.load(std::memory_order_relaxed);
+    count.sender_blocked = Duration(record.sender_blocked_ns.load(std::memory_order_relaxed));
+    count.receiver_blocked = Duration(record.receiver_blocked_ns.load(std::memory_order_relaxed));
+    count.sender_closed = record.sender_closed.load(std::memory_order_acquire) != 0;
+    count.receiver_closed = record.receiver_closed.load(std::memory_order_acquire) != 0;
     counts.push_back(count);
   }
   return counts;

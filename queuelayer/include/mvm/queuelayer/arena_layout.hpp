@@ -82,6 +82,11 @@ inline constexpr std::uint64_t stamp_unwanted(std::uint64_t n) {
 inline constexpr std::uint64_t stamp_given_back(std::uint64_t n) {
   return n << kStampShift;
 }
+/// True for the stamps of messages that nobody waits for any more.
+inline constexpr bool stamp_is_done(std::uint64_t stamp) {
+  const auto state = stamp & kStampStates;
+  return state == 0 || state == kStampStates - 1;
+}
 
 /// Group time that never comes.
 inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
