@@ -31,6 +31,7 @@ enum class ErrorCode : std::uint16_t {
   kClosed = 401,     ///< the other end of the queue is gone
   kProtocol = 402,   ///< a peer broke the control or data protocol
   kTransport = 403,  ///< a link between machines failed
+  kCodec = 404,      ///< a codec or plugin is missing, or refuses a message's bytes
   // 5xx: running
   kLaunch = 500,      ///< a task or queue VM could not be started
   kTaskFailed = 501,  ///< a task ended with a failure
