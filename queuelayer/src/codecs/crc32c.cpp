@@ -2,6 +2,7 @@
 #include <isa-l/crc.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <memory>
 
@@ -62,7 +63,10 @@ class Crc32cCodec : public Codec {
   [[nodiscard]] std::uint32_t checksum(ConstBytes bytes) const {
     // The library wants a pointer to what it does not change, and leaves both inversions to us.
     auto* data = const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(bytes.data()));
-    return ~crc32_(data, static_cast<int>(bytes.size()), ~0u);
+    const std::uint32_t crc = ~crc32_(data, static_cast<int>(bytes.size()), ~0u);
+    // Masked as LevelDB does it: the checksum of bytes that end in their own checksum is always the
+    // same, and that of no bytes is zero, which cleared memory would have too.
+    return std::rotr(crc, 15) + 0xa282ead8;
   }
 
   const Crc32 crc32_;
