@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include <mvm/queuelayer/portable.hpp>
+
 namespace mvm::queue {
 namespace {
 
@@ -23,48 +25,87 @@ std::size_t pick(std::uint64_t key, std::size_t receivers) {
   return static_cast<std::size_t>(key % receivers);
 }
 
-bool is_closed(const QueueWriter* writer) {
-  return writer->receiver_closed();
-}
-
 }  // namespace
 
-PortWriter::PortWriter(const Arena& arena, const PortRecord& port, SenderHeap& heap,
-                       const RankLoader& rank_of)
-    : arena_(arena), heap_(heap) {
+Result<std::unique_ptr<PortWriter>> PortWriter::open(const Arena& arena, const PortRecord& port,
+                                                     SenderHeap& heap, const Plugins& plugins) {
+  std::unique_ptr<PortWriter> writer(new PortWriter(arena, heap));
   for (const auto& record : arena.list<SendGroupRecord>(port.sends)) {
-    auto& group = groups_.emplace_back();
-    group.spread = static_cast<Spread>(record.spread);
+    Group group{.spread = static_cast<Spread>(record.spread)};
     for (const auto channel : arena.list<std::uint32_t>(record.channels)) {
-      const auto plugin = arena.words(arena.channel(channel).plugin);
-      writers_.push_back(std::make_unique<QueueWriter>(
-          arena, channel, heap, plugin.empty() || !rank_of ? RankRule() : rank_of(plugin)));
-      group.writers.push_back(writers_.back().get());
+      if (auto added = writer->add_end(channel, plugins); !added) return fail(added.error());
+      group.ends.push_back(writer->ends_.back().get());
     }
+    writer->groups_.push_back(std::move(group));
   }
+  return writer;
 }
 
-void PortWriter::aim(const OutgoingMessage& message) {
+Result<void> PortWriter::add_end(std::uint32_t channel, const Plugins& plugins) {
+  const ChannelRecord& record = arena_.channel(channel);
+  RankRule rank;
+  if (const auto path = arena_.words(record.plugin); !path.empty()) {
+    if (!plugins.rank) {
+      return fail(ErrorCode::kCodec, "queue type ", path,
+                  " is a plugin, which only tasks can load");
+    }
+    auto loaded = plugins.rank(std::string(path));
+    if (!loaded) return fail(loaded.error());
+    rank = std::move(*loaded);
+  }
+  auto codecs = CodecChain::of(arena_, record, plugins.codec);
+  if (!codecs) return fail(codecs.error());
+  ends_.push_back(std::make_unique<End>(arena_, channel, heap_, std::move(rank)));
+  ends_.back()->codecs = std::move(*codecs);
+  ends_.back()->portable = is_portable(arena_, record);
+  return {};
+}
+
+Result<void> PortWriter::aim(const OutgoingMessage& message) {
   message_ = message;
   targets_.clear();
+  choose(message);
+  return encode();
+}
+
+Result<void> PortWriter::encode() {
+  const ConstBytes plain{static_cast<const std::byte*>(message_.data), message_.length};
+  if (std::ranges::any_of(targets_, &End::portable)) {
+    auto made = to_portable(plain, message_.type, portable_form_);
+    if (!made) return made;
+  }
+  for (End* target : targets_) {
+    target->bytes = target->portable ? ConstBytes(portable_form_) : plain;
+    if (!target->codecs) continue;
+    auto encoded = target->codecs->encode(target->bytes);
+    if (!encoded) return fail(encoded.error());
+    target->bytes = *encoded;
+  }
+  return {};
+}
+
+void PortWriter::choose(const OutgoingMessage& message) {
   for (auto& group : groups_) {
     switch (group.spread) {
       case Spread::kOneToOne:
       case Spread::kEach:
       case Spread::kShared:
-        targets_.insert(targets_.end(), group.writers.begin(), group.writers.end());
+        targets_.insert(targets_.end(), group.ends.begin(), group.ends.end());
         break;
       case Spread::kRoundRobin: {
         // Receivers that are gone lose their turn.
-        const auto n = group.writers.size();
+        const auto n = group.ends.size();
         std::size_t tried = 0;
-        while (tried < n && is_closed(group.writers[group.turn % n])) ++group.turn, ++tried;
-        targets_.push_back(group.writers[group.turn % n]);
+        while (tried < n && group.ends[group.turn % n]->writer.receiver_closed()) {
+          ++group.turn;
+          ++tried;
+        }
+        targets_.push_back(group.ends[group.turn % n]);
         break;
       }
       case Spread::kHash: {
         const auto key = message.key ? *message.key : hash_of(message.data, message.length);
-        targets_.push_back(group.writers[pick(key, group.writers.size())]);
+        targets_.push_back(group.ends[pick(key, group.ends.size())]);
         break;
       }
     }
@@ -78,48 +119,56 @@ void PortWriter::take_turns() {
 }
 
 bool PortWriter::ready() {
-  const auto waits = [this](QueueWriter* target) {
-    return !is_closed(target) && !target->ready(message_.length);
-  };
-  const auto found = std::ranges::find_if(targets_, waits);
-  awaited_ = found == targets_.end() ? nullptr : *found;
-  return awaited_ == nullptr;
+  awaited_ = nullptr;
+  for (End* target : targets_) {
+    auto& writer = target->writer;
+    if (writer.receiver_closed() || writer.ready(target->bytes.size())) continue;
+    awaited_ = &writer;
+    return false;
+  }
+  return true;
 }
 
 std::int64_t PortWriter::ready_at() const {
   auto at = kNever;
-  for (const auto* target : targets_) at = std::min(at, target->ready_at());
+  for (const End* target : targets_) at = std::min(at, target->writer.ready_at());
   return at;
 }
 
 void PortWriter::expect_room(bool waiting) {
-  for (auto* target : targets_) target->expect_room(waiting);
+  for (End* target : targets_) target->writer.expect_room(waiting);
+}
+
+QueueWriter* PortWriter::sole() {
+  return ends_.size() == 1 && ends_.front()->is_plain() ? &ends_.front()->writer : nullptr;
 }
 
 /// The message in the sender's heap, for several queues to refer to; null when it is so small that
-/// every queue had better have its own, or when the heap has no room.
+/// every queue had better have its own, when queues encode it, or when the heap has no room.
 SharedBlock* PortWriter::share() {
-  if (targets_.size() < 2 || message_.length <= kLine) return nullptr;
+  if (message_.length <= kLine) return nullptr;
+  if (std::ranges::count_if(targets_, &End::is_plain) < 2) return nullptr;
   const auto at = heap_.allocate(message_.length);
   if (!at) return nullptr;
   std::memcpy(arena_.base() + *at, message_.data, message_.length);
   return new SharedBlock{.at = *at, .length = message_.length, .holds = 1};
 }
 
+Sent PortWriter::send(End& end, SharedBlock* block) {
+  if (block != nullptr && end.is_plain()) {
+    return end.writer.send_shared(*block, message_.type, message_.terms);
+  }
+  return end.writer.send(end.bytes.data(), end.bytes.size(), message_.type, message_.terms);
+}
+
 PortWriter::Delivered PortWriter::deliver() {
-  std::erase_if(targets_, is_closed);
+  std::erase_if(targets_, [](const End* target) { return target->writer.receiver_closed(); });
   if (targets_.empty()) return Delivered::kClosed;
-  const auto refuses = [this](QueueWriter* target) { return target->refuses(message_.length); };
+  const auto refuses = [](End* target) { return target->writer.refuses(target->bytes.size()); };
   if (std::ranges::any_of(targets_, refuses)) return Delivered::kRefused;
 
   SharedBlock* block = share();
-  const auto served = [&](QueueWriter* target) {
-    const auto sent = block != nullptr ? target->send_shared(*block, message_.type, message_.terms)
-                                       : target->send(message_.data, message_.length, message_.type,
-                                                      message_.terms);
-    return sent != Sent::kTryAgain;
-  };
-  std::erase_if(targets_, served);
+  std::erase_if(targets_, [&](End* target) { return send(*target, block) != Sent::kTryAgain; });
   if (block != nullptr && --block->holds == 0) {
     heap_.free(block->at, block->length);
     delete block;
@@ -131,7 +180,7 @@ PortWriter::Delivered PortWriter::deliver() {
 }
 
 void PortWriter::close() {
-  for (auto& writer : writers_) writer->close();
+  for (auto& end : ends_) end->writer.close();
 }
 
 }  // namespace mvm::queue

@@ -36,9 +36,9 @@ void throw_closed(const Port& port) {
 void throw_mismatch(const Block& block, std::uint32_t wanted_type, std::size_t wanted_size) {
   const auto& state = PortAccess::state(*block.port);
   std::string senders;
-  for (const auto& reader : state.readers) {
+  for (const auto& inlet : state.inlets) {
     if (!senders.empty()) senders += " or ";
-    senders += state.task->words_of(reader->channel().sender_words);
+    senders += state.task->words_of(inlet->reader.channel().sender_words);
   }
   throw error(state.task->name() + ", port " + state.name + ": asked for " +
               type_words(wanted_type) + " in " + std::to_string(wanted_size) + " bytes, but " +
@@ -55,7 +55,7 @@ bool Port::can_send() const {
   return PortAccess::state(*this).writer->can_send();
 }
 bool Port::can_receive() const {
-  return !PortAccess::state(*this).readers.empty();
+  return !PortAccess::state(*this).inlets.empty();
 }
 
 Job::Job(int argc, char** argv) {

@@ -112,7 +112,7 @@ bool send(Port& port, const void* data, std::size_t size, std::uint32_t type,
   queue::OutgoingMessage message{
       .data = data, .length = size, .type = type, .terms = terms_for(state, terms), .key = {}};
   if (terms.has_key) message.key = terms.key;
-  writer.aim(message);
+  if (auto aimed = writer.aim(message); !aimed) refuse(state, aimed.error().message);
   auto deadline = state.task->deadline(terms.timeout_ns);
   for (;;) {
     if (!wait_for_room(state, size, deadline)) return false;

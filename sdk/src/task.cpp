@@ -26,6 +26,11 @@ std::optional<std::uint32_t> number_from_environment(const char* name) {
   return number;
 }
 
+/// The user's own queue types and codecs.
+queue::PortWriter::Plugins plugins() {
+  return {};
+}
+
 }  // namespace
 
 Port* PortAccess::make(PortState* state) {
@@ -51,7 +56,7 @@ Task::~Task() {
   for (Port* port : ports) {
     auto& state = PortAccess::state(*port);
     state.writer->close();
-    for (auto& reader : state.readers) reader->close();
+    for (auto& inlet : state.inlets) inlet->reader.close();
   }
   set_terminating_endpoint(nullptr);
   for (Port* port : ports) PortAccess::destroy(port);
@@ -94,13 +99,18 @@ void Task::open_port(const queue::PortRecord& record) {
   state->position = static_cast<std::uint32_t>(ports.size());
   Port* port = PortAccess::make(state);
   ports.push_back(port);
-  state->writer.emplace(*arena_, record, *heap_);
+  auto writer = queue::PortWriter::open(*arena_, record, *heap_, plugins());
+  if (!writer) throw error(name_ + ", port " + state->name + ": " + writer.error().message);
+  state->writer = std::move(*writer);
   for (const auto channel : arena_->list<std::uint32_t>(record.receives)) {
-    state->readers.push_back(std::make_unique<queue::QueueReader>(*arena_, channel, number_));
+    auto decoder = queue::Decoder::of(*arena_, arena_->channel(channel), plugins().codec);
+    if (!decoder) throw error(name_ + ", port " + state->name + ": " + decoder.error().message);
+    state->inlets.push_back(
+        std::unique_ptr<Inlet>(new Inlet{port, {*arena_, channel, number_}, std::move(*decoder)}));
+    inlets.push_back(state->inlets.back().get());
     const auto type = static_cast<queue::QueueType>(arena_->channel(channel).type);
     state->has_urgency |=
         type == queue::QueueType::kPriority || type == queue::QueueType::kDeadline;
-    inlets.push_back({port, state->readers.back().get()});
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include <mvm/job.hpp>
 #include <mvm/queuelayer/arena.hpp>
+#include <mvm/queuelayer/decoder.hpp>
 #include <mvm/queuelayer/port_writer.hpp>
 #include <mvm/queuelayer/queue_reader.hpp>
 #include <mvm/queuelayer/sender_heap.hpp>
@@ -18,15 +19,22 @@ namespace mvm {
 
 class Task;
 
+/// One receiving end.
+struct Inlet {
+  Port* port;
+  queue::QueueReader reader;
+  std::unique_ptr<queue::Decoder> decoder;  ///< null: messages are received as they travel
+};
+
 /// What stands behind a `Port`.
 struct PortState {
   Task* task = nullptr;
   std::string name;
   std::uint32_t position = 0;  ///< in the endpoint's ports
-  std::optional<queue::PortWriter> writer;
-  std::vector<std::unique_ptr<queue::QueueReader>> readers;
-  std::size_t turn = 0;      ///< of the readers, for fairness
-  bool has_urgency = false;  ///< messages of different readers are compared before the turn counts
+  std::unique_ptr<queue::PortWriter> writer;
+  std::vector<std::unique_ptr<Inlet>> inlets;
+  std::size_t turn = 0;      ///< of the inlets, for fairness
+  bool has_urgency = false;  ///< messages of different inlets are compared before the turn counts
   bool closed = false;       ///< by this task
 };
 
@@ -35,12 +43,6 @@ struct PortAccess {
   static PortState& state(const Port& port) { return *static_cast<PortState*>(port.state_); }
   static Port* make(PortState* state);
   static void destroy(Port* port);
-};
-
-/// One receiving end, for waiting on all ports at once.
-struct Inlet {
-  Port* port;
-  queue::QueueReader* reader;
 };
 
 /// What stands behind a `Job`: the attached arena and this task's ends in it.
@@ -66,7 +68,7 @@ class Task {
   }
 
   std::vector<Port*> ports;
-  std::vector<Inlet> inlets;
+  std::vector<Inlet*> inlets;  ///< of all ports
   std::size_t inlet_turn = 0;
   std::vector<std::string> arguments;
   std::vector<std::size_t> coordinates;

@@ -7,7 +7,9 @@
 #include <optional>
 #include <vector>
 
+#include <mvm/base/result.hpp>
 #include <mvm/queuelayer/arena.hpp>
+#include <mvm/queuelayer/codec_chain.hpp>
 #include <mvm/queuelayer/message_terms.hpp>
 #include <mvm/queuelayer/queue_writer.hpp>
 #include <mvm/queuelayer/sender_heap.hpp>
@@ -31,17 +33,23 @@ struct OutgoingMessage {
 /// `deliver` as soon as it is `ready`, until `deliver` says that it is done.
 class PortWriter {
  public:
-  /// `rank_of` gives the rule of a custom queue type by the path of its plugin.
-  using RankLoader = std::function<RankRule(std::string_view path)>;
-  /// `arena` and `heap` must outlive it.
-  PortWriter(const Arena& arena, const PortRecord& port, SenderHeap& heap,
-             const RankLoader& rank_of = {});
+  /// What only tasks have: the user's own queue types and codecs, by the paths of their plugins.
+  struct Plugins {
+    std::function<Result<RankRule>(const std::string& path)> rank;
+    PluginCodecs codec;
+  };
+  /// `arena` and `heap` must outlive it. kCodec where a codec's library or a plugin is missing.
+  [[nodiscard]] static Result<std::unique_ptr<PortWriter>> open(const Arena& arena,
+                                                                const PortRecord& port,
+                                                                SenderHeap& heap,
+                                                                const Plugins& plugins);
 
   /// False for a port that only receives.
-  [[nodiscard]] bool can_send() const { return !writers_.empty(); }
+  [[nodiscard]] bool can_send() const { return !ends_.empty(); }
 
-  /// Chooses the queues that this message goes to. Its bytes must stay until it is delivered.
-  void aim(const OutgoingMessage& message);
+  /// Chooses the queues that this message goes to, and encodes it for them. Its bytes must stay
+  /// until it is delivered. Errors: what a codec says.
+  [[nodiscard]] Result<void> aim(const OutgoingMessage& message);
   /// True when no chosen queue would have to wait.
   [[nodiscard]] bool ready();
   /// Group time at which `ready` may become true by itself; or kNever.
@@ -60,32 +68,44 @@ class PortWriter {
   /// Precondition: ready(). Queues whose receivers are gone are passed over.
   [[nodiscard]] Delivered deliver();
 
-  /// The only queue behind the port, where loans can lie; null when there are several.
-  [[nodiscard]] QueueWriter* sole() const {
-    return writers_.size() == 1 ? writers_.front().get() : nullptr;
-  }
-  [[nodiscard]] const std::vector<std::unique_ptr<QueueWriter>>& writers() const {
-    return writers_;
-  }
+  /// The only queue behind the port, where loans can lie; null when there are several, or when
+  /// what is sent must be encoded.
+  [[nodiscard]] QueueWriter* sole();
 
   /// Nothing more will come from this port. Idempotent.
   void close();
 
  private:
+  /// One queue and what is done to a message on its way there.
+  struct End {
+    End(const Arena& arena, std::uint32_t channel, SenderHeap& heap, RankRule rank)
+        : writer(arena, channel, heap, std::move(rank)) {}
+    [[nodiscard]] bool is_plain() const { return !codecs && !portable; }
+    QueueWriter writer;
+    std::unique_ptr<CodecChain> codecs;  ///< null: the bytes travel as they are
+    bool portable = false;               ///< codecs begin with the portable form
+    ConstBytes bytes;                    ///< of the message that is aimed at it
+  };
   struct Group {
     Spread spread = Spread::kOneToOne;
-    std::vector<QueueWriter*> writers;
+    std::vector<End*> ends;
     std::size_t turn = 0;  ///< round-robin
   };
+  PortWriter(const Arena& arena, SenderHeap& heap) : arena_(arena), heap_(heap) {}
+  [[nodiscard]] Result<void> add_end(std::uint32_t channel, const Plugins& plugins);
+  void choose(const OutgoingMessage& message);
+  [[nodiscard]] Result<void> encode();
   void take_turns();
   [[nodiscard]] SharedBlock* share();
+  [[nodiscard]] Sent send(End& end, SharedBlock* block);
 
   const Arena& arena_;
   SenderHeap& heap_;
-  std::vector<std::unique_ptr<QueueWriter>> writers_;
+  std::vector<std::unique_ptr<End>> ends_;
   std::vector<Group> groups_;
   OutgoingMessage message_;
-  std::vector<QueueWriter*> targets_;  ///< of the message; those served are taken out
+  std::vector<std::byte> portable_form_;  ///< of the message
+  std::vector<End*> targets_;             ///< of the message; those served are taken out
   QueueWriter* awaited_ = nullptr;
 };
 
