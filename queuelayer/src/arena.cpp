@@ -102,6 +102,7 @@ struct Needs {
   std::uint64_t teams = 0;
   std::uint64_t memberships = 0;
   std::uint64_t seats = 0;
+  std::uint64_t sleepers = 0;  ///< lines
   std::uint64_t slots = 0;
   std::uint64_t shelf_slots = 0;
   std::uint64_t shelf_books = 0;  ///< announced and returned
@@ -124,6 +125,7 @@ struct Needs {
       characters += team.name.size();
       numbers += 2 * team.members.size();
       seats += team.members.size();
+      sleepers += sleeper_lines(team.members.size());
     }
     for (const auto& plugin : plan.plugins) characters += plugin.path.size();
     for (const auto& channel : plan.channels) {
@@ -160,7 +162,8 @@ struct Needs {
   /// Bytes that queues and boards may come to use.
   [[nodiscard]] std::uint64_t working_memory() const {
     return slots * sizeof(Slot) + shelf_slots * sizeof(ShelfSlot) +
-           shelf_books * sizeof(std::uint64_t) + seats * sizeof(Seat);
+           shelf_books * sizeof(std::uint64_t) + seats * sizeof(Seat) +
+           sleepers * sizeof(SleeperLine);
   }
   [[nodiscard]] std::uint64_t allocator_size() const {
     return round_up(tables() + working_memory() + data + 16 * kPage, kPage);
@@ -208,6 +211,7 @@ class Layout {
         memberships_(allocator_, base, needs.memberships, kLine),
         characters_(allocator_, base, needs.characters, kLine),
         seats_(allocator_, base, needs.seats, kPage),
+        sleepers_(allocator_, base, needs.sleepers, kPage),
         slots_(allocator_, base, needs.slots, kPage),
         shelf_slots_(allocator_, base, needs.shelf_slots, kPage),
         shelf_books_(allocator_, base, needs.shelf_books, kPage),
@@ -305,6 +309,10 @@ class Layout {
     auto* seats = seats_.take(team.members.size());
     for (std::size_t i = 0; i < team.members.size(); ++i) new (&seats[i]) Seat{};
     record.seats = seats_.offset_of(seats);
+    const auto lines = sleeper_lines(team.members.size());
+    auto* sleepers = sleepers_.take(lines);
+    for (std::uint32_t i = 0; i < lines; ++i) new (&sleepers[i]) SleeperLine{};
+    record.sleepers = sleepers_.offset_of(sleepers);
     record.root = team.root;
   }
 
@@ -391,6 +399,7 @@ class Layout {
   Supply<MembershipRecord> memberships_;
   Supply<char> characters_;
   Supply<Seat> seats_;
+  Supply<SleeperLine> sleepers_;
   Supply<Slot> slots_;
   Supply<ShelfSlot> shelf_slots_;
   Supply<std::uint64_t> shelf_books_;
