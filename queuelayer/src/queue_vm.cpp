@@ -28,6 +28,7 @@
 #include <mvm/queuelayer/control_protocol.hpp>
 #include <mvm/queuelayer/machine_link.hpp>
 #include <mvm/queuelayer/task_supervisor.hpp>
+#include <mvm/queuelayer/wait_watch.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
 namespace mvm::queue {
@@ -99,6 +100,8 @@ struct QueueVm::State {
   std::optional<Arena> arena;
   std::unique_ptr<ChannelEnds> ends;
   std::unique_ptr<TaskSupervisor> supervisor;
+  std::vector<pid_t> pids;  ///< of the tasks, in the plan's order
+  std::unique_ptr<WaitWatch> watch;
   std::unique_ptr<MachineLink> link;
 
   void send(const control::Message& message) {
@@ -114,6 +117,8 @@ struct QueueVm::State {
   void on_message(control::Message&& message);
   void on_signal();
   void on_link();
+  void answer(const control::Ask& ask);
+  std::optional<SteadyTime> do_what_is_due();
   void start(WiringPlan&& received);
   [[nodiscard]] Result<void> set_up();
   [[nodiscard]] Result<void> open_link();
@@ -162,11 +167,22 @@ int QueueVm::run() {
   return s.success ? 0 : 1;
 }
 
-void QueueVm::State::poll_once() {
+/// The next time to call, if any.
+std::optional<SteadyTime> QueueVm::State::do_what_is_due() {
   std::optional<SteadyTime> due;
+  const auto next = [&due](SteadyTime time) { due = due ? std::min(*due, time) : time; };
   if (supervisor) due = supervisor->tick();
   if (hold_until && now() >= *hold_until) end_without_control();
-  if (hold_until) due = due ? std::min(*due, *hold_until) : *hold_until;
+  if (hold_until) next(*hold_until);
+  if (phase == Phase::kRunning && !control_lost) {
+    if (now() >= watch->due() && watch->look()) send(control::Stalled{});
+    next(watch->due());
+  }
+  return due;
+}
+
+void QueueVm::State::poll_once() {
+  const auto due = do_what_is_due();
 
   std::vector<pollfd> descriptors;
   descriptors.push_back({signals.get(), POLLIN, 0});
@@ -227,11 +243,23 @@ void QueueVm::State::on_message(control::Message&& message) {
     } else {
       phase = Phase::kDone;
     }
+  } else if (auto* ask = std::get_if<control::Ask>(&message); ask && phase >= Phase::kReady) {
+    answer(*ask);
   } else if (std::holds_alternative<control::Finish>(message) && phase == Phase::kEnded) {
     finish();
   } else {
     fail_group({ErrorCode::kProtocol, "the starter sent a message out of turn"});
   }
+}
+
+/// The tasks before the channels: what a task had sent when it was seen waiting is counted then.
+void QueueVm::State::answer(const control::Ask& ask) {
+  control::Status status;
+  status.token = ask.token;
+  status.group_time_ns = group_now_ns(arena->header().clock);
+  status.tasks = watch->tasks(pids);
+  status.channels = ends->figures();
+  send(status);
 }
 
 void QueueVm::State::start(WiringPlan&& received) {
@@ -254,6 +282,7 @@ Result<void> QueueVm::State::set_up() {
   if (!made) return fail(made.error());
   arena = std::move(*made);
   ends = std::make_unique<ChannelEnds>(plan, *arena);
+  watch = std::make_unique<WaitWatch>(plan, *arena);
   if (needs_link(plan)) {
     if (auto opened = open_link(); !opened) return opened;
   }
@@ -272,6 +301,7 @@ Result<void> QueueVm::State::set_up() {
   for (std::uint32_t task = 0; task < plan.tasks.size(); ++task) {
     const auto pid = supervisor->start(task);
     if (!pid) return fail(pid.error());
+    pids.push_back(*pid);
     send(control::TaskStarted{plan.tasks[task].id, *pid});
   }
   return {};
@@ -301,6 +331,8 @@ void QueueVm::State::on_task_end(std::uint32_t task, const control::TaskEnded& e
   arena->endpoint(task).state.store(static_cast<std::uint32_t>(EndpointState::kEnded),
                                     std::memory_order_release);
   ends->task_ended(task, !by_itself);
+  // Whoever waits for it at a board of a team finds it ended.
+  for (std::uint32_t other = 0; other < plan.tasks.size(); ++other) ring(arena->endpoint(other));
   send(ended);
   const bool failed = ended.kind == control::EndKind::kSignalled ||
                       (ended.kind == control::EndKind::kExited && ended.status != 0);

@@ -104,4 +104,13 @@ std::vector<ReadWait> read_waits(const EndpointRecord& endpoint) {
   return waits;
 }
 
+std::uint64_t seat_changes(const Seat& seat) {
+  std::uint64_t changes = 0;
+  for (const auto& contribution : seat.contributions) {
+    changes += contribution.operation.load(std::memory_order_acquire);
+  }
+  return changes + seat.finished.load(std::memory_order_acquire) +
+         seat.gone.load(std::memory_order_acquire);
+}
+
 }  // namespace mvm::queue

@@ -217,7 +217,7 @@ struct WaitRecord {
   std::atomic<std::uint32_t> writing;  ///< odd while the fields below are being written
   std::atomic<WaitKind> kind;
   std::atomic<std::uint32_t> subject;  ///< position in the endpoint's `ports` or `teams`
-  std::atomic<std::uint32_t> channel;  ///< kSend: the channel without room
+  std::atomic<std::uint32_t> channel;  ///< kSend: without room; kCollective: member slept for
   std::atomic<std::uint32_t> limited;  ///< 1: it ends by itself some time
   std::atomic<std::uint64_t> size;     ///< kSend: payload bytes; kCollective: operation number
   std::atomic<std::uint64_t> seen;     ///< what the thread knew of what it waits for: WaitSubject

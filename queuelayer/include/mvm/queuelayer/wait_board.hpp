@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <mvm/queuelayer/arena_layout.hpp>
+#include <mvm/queuelayer/board_layout.hpp>
 
 /// Where the threads of a task write down what they wait for, so that others can find out why a
 /// group does not move: EndpointRecord::wait. A thread writes only when it is about to sleep.
@@ -19,13 +20,14 @@ namespace mvm::queue {
 struct WaitSubject {
   WaitKind kind = WaitKind::kReceive;
   std::uint32_t subject = 0;  ///< position in the endpoint's `ports` or `teams`; kReceiveAny: 0
-  std::uint32_t channel = 0;  ///< kSend: the first channel that has no room
-  std::uint64_t size = 0;     ///< kSend: payload bytes; kCollective: operation number
+  /// kSend: the first channel that has no room. kCollective: the member that it sleeps for.
+  std::uint32_t channel = 0;
+  std::uint64_t size = 0;  ///< kSend: payload bytes; kCollective: operation number
   /// As of the last look, the one that was in vain:
   /// kReceive, kReceiveAny: fragments taken so far from all rings among the channels waited for;
   ///     shelves tell by their stamps and add nothing.
   /// kSend: `released` of `channel`, as the writer knew it.
-  /// kCollective: BoardChanges of the team, read before that look.
+  /// kCollective: seat_changes of the member that it sleeps for, read before that look.
   std::uint64_t seen = 0;
   bool limited = false;  ///< it ends by itself, because of the clock or something unknown here
   bool operator==(const WaitSubject&) const = default;
@@ -70,5 +72,9 @@ struct ReadWait {
 /// The waits of an endpoint that stand now. One that is being written is left out: its thread is
 /// awake. The values come from shared memory and may be anything.
 [[nodiscard]] std::vector<ReadWait> read_waits(const EndpointRecord& endpoint);
+
+/// A number that grows whenever a member's seat at a board changes, so that two equal ones mean
+/// that nothing has happened there in between.
+[[nodiscard]] std::uint64_t seat_changes(const Seat& seat);
 
 }  // namespace mvm::queue

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <mvm/queuelayer/wait_graph.hpp>
+
+#include <algorithm>
+
+#include <mvm/base/text.hpp>
+
+#include "knots.hpp"
+
+namespace mvm::queue {
+
+std::string_view to_string(TaskCondition condition) {
+  switch (condition) {
+    case TaskCondition::kStarting:
+      return "starting";
+    case TaskCondition::kRuns:
+      return "runs";
+    case TaskCondition::kWaits:
+      return "waits";
+    case TaskCondition::kStuck:
+      return "stuck";
+    case TaskCondition::kEnded:
+      return "ended";
+  }
+  return "runs";
+}
+
+const TaskWaits& GroupWaits::task(std::uint32_t id) const {
+  return *std::ranges::lower_bound(tasks, id, {}, &TaskWaits::task);
+}
+
+WaitGraph::WaitGraph(std::span<const WiringPlan> machines)
+    : machines_(machines), channel_at_(machines.size()) {
+  std::unordered_map<std::uint64_t, std::uint32_t> channel_of_id;
+  for (std::uint32_t m = 0; m < machines.size(); ++m) {
+    const WiringPlan& plan = machines[m];
+    for (std::uint32_t i = 0; i < plan.tasks.size(); ++i) {
+      tasks_.push_back({&plan.tasks[i], {m, i}});
+    }
+    for (std::uint32_t i = 0; i < plan.channels.size(); ++i) {
+      const ChannelSpec& spec = plan.channels[i];
+      const auto [known, is_new] = channel_of_id.emplace(spec.id, channels_.size());
+      if (is_new) channels_.push_back({.spec = &spec, .receivers = {}});
+      channel_at_[m].push_back(known->second);
+      Channel& channel = channels_[known->second];
+      if (spec.sender_machine == m) channel.sender = {m, i};
+      if (std::ranges::find(spec.receiver_machines, m) != spec.receiver_machines.end()) {
+        channel.receivers.push_back({m, i});
+      }
+    }
+  }
+  std::ranges::sort(tasks_, {}, [](const Task& task) { return task.spec->id; });
+  for (std::uint32_t i = 0; i < tasks_.size(); ++i) task_of_id_[tasks_[i].spec->id] = i;
+}
+
+/// One look at one round of answers. Nodes are the tasks, then the teams: a task in a collective
+/// operation waits for its team, and the team for its members.
+class WaitSurvey {
+ public:
+  WaitSurvey(const WaitGraph& graph, std::span<const control::Status> statuses)
+      : graph_(graph),
+        statuses_(statuses),
+        team_count_(graph.machines_.empty() ? 0 : graph.machines_[0].teams.size()),
+        nodes_(graph.tasks_.size() + team_count_) {}
+
+  GroupWaits take();
+
+ private:
+  using Channel = WaitGraph::Channel;
+  using Place = WaitGraph::Place;
+
+  [[nodiscard]] const control::TaskStatus* status_of(std::uint32_t task) const;
+  [[nodiscard]] const control::ChannelCount* count_at(Place place) const;
+  [[nodiscard]] bool has_ended(std::uint32_t task) const;
+  [[nodiscard]] bool link_is_quiet(const Channel& channel) const;
+  [[nodiscard]] bool room_is_told(const Channel& channel) const;
+  [[nodiscard]] Awaited awaited(const Channel& channel, std::uint32_t id) const;
+
+  void look_at(std::uint32_t task);
+  void describe(std::uint32_t task, const control::ThreadWait& wait);
+  void wait_for_message(std::uint32_t task, const Channel& channel, DescribedWait& wait);
+  void wait_for_room(std::uint32_t task, const Channel& channel, DescribedWait& wait);
+  void wait_for_team(std::uint32_t task, DescribedWait& wait);
+  void wait_for_task(std::uint32_t task, std::uint32_t id, const Channel& channel,
+                     DescribedWait& wait);
+  void look_at_team(std::uint32_t team);
+  [[nodiscard]] bool is_at(std::uint32_t task, std::uint32_t team) const;
+
+  const WaitGraph& graph_;
+  std::span<const control::Status> statuses_;
+  std::size_t team_count_;
+  WaitNodes nodes_;
+  GroupWaits found_;
+};
+
+GroupWaits WaitGraph::look(std::span<const control::Status> statuses) const {
+  return WaitSurvey(*this, statuses).take();
+}
+
+GroupWaits WaitSurvey::take() {
+  for (std::uint32_t task = 0; task < graph_.tasks_.size(); ++task) look_at(task);
+  for (std::uint32_t team = 0; team < team_count_; ++team) look_at_team(team);
+  nodes_.solve();
+  for (std::uint32_t task = 0; task < graph_.tasks_.size(); ++task) {
+    if (nodes_.is_stuck(task)) found_.tasks[task].condition = TaskCondition::kStuck;
+  }
+  for (const auto& knot : nodes_.knots()) {
+    auto& ids = found_.knots.emplace_back();
+    for (const auto node : knot) {
+      if (node < graph_.tasks_.size()) ids.push_back(graph_.tasks_[node].spec->id);
+    }
+  }
+  return std::move(found_);
+}
+
+/// Null where a machine's answer does not fit its plan: then nothing is said of the task.
+const control::TaskStatus* WaitSurvey::status_of(std::uint32_t task) const {
+  const auto& [spec, place] = graph_.tasks_[task];
+  if (place.machine >= statuses_.size()) return nullptr;
+  const auto& tasks = statuses_[place.machine].tasks;
+  if (place.position >= tasks.size() || tasks[place.position].task != spec->id) return nullptr;
+  return &tasks[place.position];
+}
+
+const control::ChannelCount* WaitSurvey::count_at(Place place) const {
+  if (place.machine >= statuses_.size()) return nullptr;
+  const auto& channels = statuses_[place.machine].channels;
+  return place.position < channels.size() ? &channels[place.position] : nullptr;
+}
+
+bool WaitSurvey::has_ended(std::uint32_t task) const {
+  const auto* status = status_of(task);
+  return status != nullptr && status->state == control::TaskState::kEnded;
+}
+
+/// No message of a channel between machines is on its way: the sender's machine keeps each until
+/// the receiver's machine has reported it done, so the two hold the same number only then.
+bool WaitSurvey::link_is_quiet(const Channel& channel) const {
+  const auto* sent = count_at(channel.sender);
+  std::uint64_t arrived = 0;
+  for (const auto& place : channel.receivers) {
+    const auto* count = count_at(place);
+    if (count == nullptr) return false;
+    arrived += count->left;
+  }
+  return sent != nullptr && sent->left == arrived;
+}
+
+/// No room that was made on another machine is on its way to the sender: as many messages have left
+/// the queue here as there.
+bool WaitSurvey::room_is_told(const Channel& channel) const {
+  const auto* sent = count_at(channel.sender);
+  if (sent == nullptr) return false;
+  std::uint64_t gone = 0;
+  for (const auto& place : channel.receivers) {
+    const auto* count = count_at(place);
+    if (count == nullptr) return false;
+    if (place.machine == channel.sender.machine) return true;
+    gone += count->enqueued - count->left;
+  }
+  return sent->enqueued - sent->dropped() - sent->left == gone;
+}
+
+Awaited WaitSurvey::awaited(const Channel& channel, std::uint32_t id) const {
+  Awaited result{.task = id, .channel = channel.spec->id};
+  if (const auto* count = count_at(channel.sender)) result.sent = count->enqueued;
+  for (const auto& place : channel.receivers) {
+    if (const auto* count = count_at(place)) result.received += count->dequeued;
+  }
+  return result;
+}
+
+void WaitSurvey::look_at(std::uint32_t task) {
+  const auto& [spec, place] = graph_.tasks_[task];
+  TaskWaits& told = found_.tasks.emplace_back();
+  told.task = spec->id;
+  told.name = spec->name();
+  told.machine = place.machine;
+  const auto* status = status_of(task);
+  if (status == nullptr) return nodes_.free(task);
+  told.threads = status->threads;
+  told.has_children = status->has_children;
+  if (status->state != control::TaskState::kAttached) {
+    told.condition = status->state == control::TaskState::kEnded ? TaskCondition::kEnded
+                                                                 : TaskCondition::kStarting;
+    return nodes_.free(task);
+  }
+  for (const auto& wait : status->waits) describe(task, wait);
+  const bool all_wait = status->threads != 0 && status->threads == status->waits.size();
+  if (!all_wait || status->has_children) return nodes_.free(task);
+  told.condition = TaskCondition::kWaits;
+}
+
+void WaitSurvey::describe(std::uint32_t task, const control::ThreadWait& wait) {
+  const auto& [spec, place] = graph_.tasks_[task];
+  DescribedWait& told = found_.tasks[task].waits.emplace_back();
+  told.wait = wait;
+  if (wait.limited || wait.can_go_on) nodes_.free(task);
+  const auto channel_at = [&](std::uint32_t position) -> const Channel& {
+    return graph_.channels_[graph_.channel_at_[place.machine][position]];
+  };
+  const auto receive_at = [&](const PortSpec& port) {
+    for (const auto number : port.receives) wait_for_message(task, channel_at(number), told);
+  };
+  switch (wait.kind) {
+    case WaitKind::kReceive:
+      if (wait.subject >= spec->ports.size()) return nodes_.free(task);
+      told.place = spec->ports[wait.subject].name;
+      receive_at(spec->ports[wait.subject]);
+      break;
+    case WaitKind::kReceiveAny:
+      told.place = "any port";
+      for (const auto& port : spec->ports) {
+        if (!port.name.starts_with('@')) receive_at(port);
+      }
+      break;
+    case WaitKind::kSend:
+      if (wait.subject >= spec->ports.size() ||
+          wait.channel >= graph_.channel_at_[place.machine].size()) {
+        return nodes_.free(task);
+      }
+      told.place = spec->ports[wait.subject].name;
+      wait_for_room(task, channel_at(wait.channel), told);
+      break;
+    case WaitKind::kCollective:
+      if (wait.subject >= spec->teams.size()) return nodes_.free(task);
+      wait_for_team(task, told);
+      break;
+  }
+  // Whoever waits for nobody is not understood here.
+  if (told.awaited_count == 0) nodes_.free(task);
+}
+
+void WaitSurvey::wait_for_task(std::uint32_t task, std::uint32_t id, const Channel& channel,
+                               DescribedWait& wait) {
+  ++wait.awaited_count;
+  if (wait.awaited.size() < WaitGraph::kMaxAwaited) wait.awaited.push_back(awaited(channel, id));
+  const auto known = graph_.task_of_id_.find(id);
+  if (known == graph_.task_of_id_.end()) {
+    nodes_.free(task);  // a program outside
+  } else {
+    nodes_.wait_for(task, known->second);
+  }
+}
+
+void WaitSurvey::wait_for_message(std::uint32_t task, const Channel& channel, DescribedWait& wait) {
+  const auto& place = graph_.tasks_[task].place;
+  const auto receiver = std::ranges::find(channel.receivers, place.machine, &Place::machine);
+  const auto* count = receiver == channel.receivers.end() ? nullptr : count_at(*receiver);
+  if (count == nullptr) return nodes_.free(task);
+  if (count->sender_closed) return;
+  if (channel.spec->sender_machine != place.machine && !link_is_quiet(channel)) nodes_.free(task);
+  wait_for_task(task, channel.spec->sender, channel, wait);
+}
+
+void WaitSurvey::wait_for_room(std::uint32_t task, const Channel& channel, DescribedWait& wait) {
+  if (!room_is_told(channel)) nodes_.free(task);
+  for (const auto id : channel.spec->receivers) {
+    const auto known = graph_.task_of_id_.find(id);
+    const bool ended = known != graph_.task_of_id_.end() && has_ended(known->second);
+    // One that has ended takes nothing more. When all have, word of it is on its way.
+    if (!ended) wait_for_task(task, id, channel, wait);
+  }
+}
+
+void WaitSurvey::wait_for_team(std::uint32_t task, DescribedWait& wait) {
+  const auto number = graph_.tasks_[task].spec->teams[wait.wait.subject];
+  if (number >= team_count_) return nodes_.free(task);
+  const TeamSpec& team = graph_.machines_[0].teams[number];
+  wait.place = team.name;
+  for (const auto id : team.members) {
+    const auto known = graph_.task_of_id_.find(id);
+    if (known == graph_.task_of_id_.end() || is_at(known->second, number)) continue;
+    ++wait.awaited_count;
+    if (wait.awaited.size() < WaitGraph::kMaxAwaited) wait.awaited.push_back({.task = id});
+  }
+  nodes_.wait_for(task, static_cast<std::uint32_t>(graph_.tasks_.size()) + number);
+}
+
+/// Whether a task waits in a collective operation of this team; leaders also wait at the team's
+/// hidden ports, for other machines.
+bool WaitSurvey::is_at(std::uint32_t task, std::uint32_t team) const {
+  const auto* status = status_of(task);
+  if (status == nullptr) return false;
+  const TaskSpec& spec = *graph_.tasks_[task].spec;
+  const auto prefix = text('@', graph_.machines_[0].teams[team].name, '.');
+  return std::ranges::any_of(status->waits, [&](const control::ThreadWait& wait) {
+    if (wait.kind == WaitKind::kCollective) {
+      return wait.subject < spec.teams.size() && spec.teams[wait.subject] == team;
+    }
+    return wait.kind != WaitKind::kReceiveAny && wait.subject < spec.ports.size() &&
+           spec.ports[wait.subject].name.starts_with(prefix);
+  });
+}
+
+/// A team gets on when some member can move. When all are there, it is about to; and when one has
+/// ended, its word may be on its way to those who wait.
+void WaitSurvey::look_at_team(std::uint32_t team) {
+  const auto node = static_cast<std::uint32_t>(graph_.tasks_.size()) + team;
+  bool all_there = true;
+  for (const auto id : graph_.machines_[0].teams[team].members) {
+    const auto known = graph_.task_of_id_.find(id);
+    if (known == graph_.task_of_id_.end()) return nodes_.free(node);
+    if (!is_at(known->second, team)) all_there = false;
+    nodes_.wait_for(node, known->second);
+  }
+  if (all_there) nodes_.free(node);
+}
+
+bool same_standstill(const GroupWaits& before, const GroupWaits& after) {
+  if (before.knots != after.knots || before.tasks.size() != after.tasks.size()) return false;
+  const auto same_wait = [](const DescribedWait& a, const DescribedWait& b) {
+    auto wait = a.wait;
+    wait.lasted = b.wait.lasted;
+    return wait == b.wait && a.awaited == b.awaited && a.awaited_count == b.awaited_count;
+  };
+  for (std::size_t i = 0; i < before.tasks.size(); ++i) {
+    const auto& a = before.tasks[i];
+    const auto& b = after.tasks[i];
+    if ((a.condition == TaskCondition::kStuck) != (b.condition == TaskCondition::kStuck)) {
+      return false;
+    }
+    if (a.condition != TaskCondition::kStuck) continue;
+    if (a.threads != b.threads || !std::ranges::equal(a.waits, b.waits, same_wait)) return false;
+  }
+  return true;
+}
+
+}  // namespace mvm::queue

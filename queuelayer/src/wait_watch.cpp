@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <mvm/queuelayer/wait_watch.hpp>
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <fstream>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <mvm/base/text.hpp>
+#include <mvm/queuelayer/wait_board.hpp>
+#include <mvm/queuelayer/waiter.hpp>
+
+namespace mvm::queue {
+namespace {
+
+/// Looking takes at most this part of the time.
+constexpr int kLookingShare = 50;
+
+/// Threads of a process; 0 when it is gone.
+std::uint32_t count_threads(pid_t pid) {
+  struct stat status{};
+  if (::stat(text("/proc/", pid, "/task").c_str(), &status) != 0) return 0;
+  return static_cast<std::uint32_t>(std::max<nlink_t>(status.st_nlink, 2) - 2);
+}
+
+/// False for a process that has ended and was not waited for.
+bool is_alive(const std::string& pid) {
+  std::ifstream stat("/proc/" + pid + "/stat");
+  std::string line;
+  std::getline(stat, line);
+  const auto name_end = line.rfind(')');  // the name may hold anything
+  return name_end != std::string::npos && name_end + 2 < line.size() && line[name_end + 2] != 'Z';
+}
+
+/// Whether processes live that this one has started: they may do anything.
+bool has_living_children(pid_t pid) {
+  const auto folder = text("/proc/", pid, "/task");
+  DIR* threads = ::opendir(folder.c_str());
+  if (threads == nullptr) return false;
+  bool found = false;
+  while (const dirent* thread = ::readdir(threads)) {
+    if (thread->d_name[0] == '.') continue;
+    std::ifstream children(text(folder, '/', thread->d_name, "/children"));
+    for (std::string child; !found && children >> child;) found = is_alive(child);
+  }
+  ::closedir(threads);
+  return found;
+}
+
+/// Fragments that were ever put into a ring, as far as they can be seen.
+std::uint64_t published(const Arena& arena, std::uint32_t channel) {
+  const ChannelRecord& record = arena.channel(channel);
+  auto n = record.released.load(std::memory_order_acquire);
+  const std::uint64_t slot_count = record.slot_count;
+  const auto* slots =
+      reinterpret_cast<const Slot*>(arena.find(record.slots, slot_count * sizeof(Slot)));
+  if (slots == nullptr) return n;
+  for (std::uint64_t i = 0; i < slot_count; ++i, ++n) {
+    const auto stamp = slots[n & (slot_count - 1)].stamp.load(std::memory_order_acquire);
+    if (stamp != stamp_published(n)) break;
+  }
+  return n;
+}
+
+bool has_published(const Arena& arena, std::uint32_t channel) {
+  const ChannelRecord& record = arena.channel(channel);
+  const auto* slots = reinterpret_cast<const ShelfSlot*>(
+      arena.find(record.slots, std::uint64_t{record.slot_count} * sizeof(ShelfSlot)));
+  if (slots == nullptr) return false;
+  return std::any_of(slots, slots + record.slot_count, [](const ShelfSlot& slot) {
+    const auto stamp = slot.stamp.load(std::memory_order_acquire);
+    return stamp == stamp_published(stamp >> kStampShift);
+  });
+}
+
+bool is_hidden(const PortSpec& port) {
+  return port.name.starts_with('@');
+}
+
+/// Something lies there for a receive that has taken `seen` fragments, or nothing will ever come.
+bool can_receive(const Arena& arena, std::span<const std::uint32_t> channels, std::uint64_t seen) {
+  std::uint64_t fragments = 0;
+  bool all_closed = true;
+  for (const auto channel : channels) {
+    const ChannelRecord& record = arena.channel(channel);
+    if (record.sender_closed.load(std::memory_order_acquire) == 0) all_closed = false;
+    if (record.kind == ChannelKind::kRing) {
+      fragments += published(arena, channel);
+    } else if (has_published(arena, channel)) {
+      return true;
+    }
+  }
+  return all_closed || fragments != seen;
+}
+
+bool can_send(const Arena& arena, const WaitSubject& wait) {
+  if (wait.channel >= arena.channel_count()) return true;
+  const ChannelRecord& record = arena.channel(wait.channel);
+  return record.receiver_closed.load(std::memory_order_acquire) != 0 ||
+         record.recount.load(std::memory_order_acquire) != 0 ||
+         record.released.load(std::memory_order_acquire) != wait.seen;
+}
+
+bool can_meet(const WiringPlan& plan, const Arena& arena, const TaskSpec& task,
+              const WaitSubject& wait) {
+  const auto number = task.teams[wait.subject];
+  const auto teams = arena.list<TeamRecord>(arena.header().teams);
+  const auto seat_count = plan.teams[number].members.size();
+  if (number >= teams.size() || wait.channel >= seat_count) return true;
+  const auto at = teams[number].seats;
+  const auto* seats = reinterpret_cast<const Seat*>(arena.find(at, seat_count * sizeof(Seat)));
+  if (seats == nullptr || at % alignof(Seat) != 0) return true;
+  return seat_changes(seats[wait.channel]) != wait.seen;
+}
+
+/// Whether a wait would end if its thread looked again. What the note says may be anything.
+bool can_go_on(const WiringPlan& plan, const Arena& arena, const TaskSpec& task,
+               const WaitSubject& wait) {
+  switch (wait.kind) {
+    case WaitKind::kReceive:
+      return wait.subject >= task.ports.size() ||
+             can_receive(arena, task.ports[wait.subject].receives, wait.seen);
+    case WaitKind::kReceiveAny: {
+      std::vector<std::uint32_t> channels;
+      for (const auto& port : task.ports) {
+        if (is_hidden(port)) continue;
+        channels.insert(channels.end(), port.receives.begin(), port.receives.end());
+      }
+      return can_receive(arena, channels, wait.seen);
+    }
+    case WaitKind::kSend:
+      return wait.subject >= task.ports.size() || can_send(arena, wait);
+    case WaitKind::kCollective:
+      return wait.subject >= task.teams.size() || can_meet(plan, arena, task, wait);
+  }
+  return true;
+}
+
+}  // namespace
+
+WaitWatch::WaitWatch(const WiringPlan& plan, const Arena& arena)
+    : plan_(plan), arena_(arena), tasks_(plan.tasks.size()), due_(now() + kPeriod) {}
+
+bool WaitWatch::look() {
+  const auto begin = now();
+  bool news = false;
+  for (std::uint32_t i = 0; i < tasks_.size(); ++i) {
+    Task& task = tasks_[i];
+    const EndpointRecord& endpoint = arena_.endpoint(i);
+    const auto waits = endpoint.waits.load(std::memory_order_relaxed);
+    if (waits != task.waits) {
+      task = {.waits = waits, .since = begin};
+    } else if (!task.told && waits != 0 && begin - task.since >= kStall) {
+      const auto standing = read_waits(endpoint);
+      if (std::ranges::none_of(standing, [](auto& wait) { return wait.subject.limited; })) {
+        task.told = !standing.empty();
+        news |= task.told;
+      }
+    }
+  }
+  const auto end = now();
+  due_ = end + std::max<SteadyTime::duration>(kPeriod, kLookingShare * (end - begin));
+  return news;
+}
+
+std::vector<control::TaskStatus> WaitWatch::tasks(const std::vector<pid_t>& pids) const {
+  std::vector<control::TaskStatus> all;
+  all.reserve(plan_.tasks.size());
+  for (std::uint32_t i = 0; i < plan_.tasks.size(); ++i) {
+    all.push_back(describe(i, i < pids.size() ? pids[i] : 0));
+  }
+  return all;
+}
+
+control::TaskStatus WaitWatch::describe(std::uint32_t task, pid_t pid) const {
+  const TaskSpec& spec = plan_.tasks[task];
+  const EndpointRecord& endpoint = arena_.endpoint(task);
+  control::TaskStatus status;
+  status.task = spec.id;
+  status.pid = pid;
+  const auto state = endpoint.state.load(std::memory_order_acquire);
+  status.state = static_cast<control::TaskState>(
+      std::min(state, static_cast<std::uint32_t>(EndpointState::kEnded)));
+  if (status.state != control::TaskState::kAttached || pid == 0) return status;
+  const auto time = group_now_ns(arena_.header().clock);
+  for (const auto& wait : read_waits(endpoint)) {
+    const auto& subject = wait.subject;
+    if (subject.kind > WaitKind::kCollective) continue;
+    status.waits.push_back({.kind = subject.kind,
+                            .subject = subject.subject,
+                            .channel = subject.channel,
+                            .size = subject.size,
+                            .seen = subject.seen,
+                            .number = wait.number,
+                            .lasted = Duration(std::max<std::int64_t>(time - wait.since_ns, 0)),
+                            .limited = subject.limited,
+                            .can_go_on = can_go_on(plan_, arena_, spec, subject)});
+  }
+  status.threads = count_threads(pid);
+  if (status.threads <= status.waits.size()) status.has_children = has_living_children(pid);
+  return status;
+}
+
+}  // namespace mvm::queue
