@@ -31,13 +31,16 @@ std::string_view to_string(RecordFormat format) {
   return kFormatWords[static_cast<std::size_t>(format)];
 }
 
-void append_record(std::string& stream, RecordFormat format, std::string_view message) {
-  if (format == RecordFormat::kFrames) {
-    const auto length = static_cast<std::uint32_t>(message.size());
-    for (std::size_t i = 0; i < kLengthSize; ++i) {
-      stream.push_back(static_cast<char>(length >> (8 * i) & 0xff));
-    }
+std::string record_head(std::uint64_t length) {
+  std::string head;
+  for (std::size_t i = 0; i < kLengthSize; ++i) {
+    head.push_back(static_cast<char>(length >> (8 * i) & 0xff));
   }
+  return head;
+}
+
+void append_record(std::string& stream, RecordFormat format, std::string_view message) {
+  if (format == RecordFormat::kFrames) stream.append(record_head(message.size()));
   stream.append(message);
   if (format == RecordFormat::kLines) stream.push_back('\n');
 }

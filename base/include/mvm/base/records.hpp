@@ -26,6 +26,9 @@ enum class RecordFormat : std::uint8_t {
 /// Appends one message to a stream. A line that holds a newline becomes several lines there.
 void append_record(std::string& stream, RecordFormat format, std::string_view message);
 
+/// What stands before a message of this length in a stream of kFrames.
+[[nodiscard]] std::string record_head(std::uint64_t length);
+
 /// Cuts a byte stream that comes in pieces of any size into messages. After an error the stream is
 /// beyond repair.
 class RecordCutter {
