@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <mvm/base/result.hpp>
+#include <mvm/queuelayer/codec.hpp>
+#include <mvm/queuelayer/shelf_writer.hpp>
+
+namespace mvm {
+
+/// Loads a user's codec, a shared object made from a source with MVM_CODEC, and makes one of it.
+/// It stays loaded until the process ends. Errors, also of the codec itself: kCodec, with the
+/// plugin's name in front.
+[[nodiscard]] Result<std::unique_ptr<queue::Codec>> load_codec(const std::string& path,
+                                                               std::int32_t level);
+
+/// The same for a queue type, made from a source with MVM_QUEUE_TYPE. The rule throws `mvm::error`
+/// when the plugin cannot rank a message: it is called before anything is done for that message.
+[[nodiscard]] Result<queue::RankRule> load_rank_rule(const std::string& path);
+
+}  // namespace mvm
