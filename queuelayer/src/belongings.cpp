@@ -9,7 +9,7 @@ namespace mvm::queue {
 namespace fs = std::filesystem;
 
 Belongings Belongings::of(const WiringPlan& plan) {
-  return {plan.work_directory, socket_path(plan.machines[plan.machine].endpoint)};
+  return {plan.work_directory, socket_path(plan.machines[plan.machine].endpoint), plan.door};
 }
 
 void Belongings::remove() const {
@@ -19,20 +19,24 @@ void Belongings::remove() const {
     // Other machines of this host may still have theirs in it.
     fs::remove(fs::path(work_directory).parent_path(), ignored);
   }
-  if (!link_socket.empty()) {
-    fs::remove(link_socket, ignored);
-    fs::remove(fs::path(link_socket).parent_path(), ignored);
+  for (const auto& socket : {link_socket, door}) {
+    if (socket.empty()) continue;
+    fs::remove(socket, ignored);
+    fs::remove(fs::path(socket).parent_path(), ignored);
   }
 }
 
 std::string Belongings::to_text() const {
-  return text(work_directory, '\0', link_socket);
+  return text(work_directory, '\0', link_socket, '\0', door);
 }
 
 Belongings Belongings::from_text(std::string_view words) {
-  const auto end = words.find('\0');
-  if (end == std::string_view::npos) return {};
-  return {std::string(words.substr(0, end)), std::string(words.substr(end + 1))};
+  const auto first = words.find('\0');
+  const auto second = words.find('\0', first + 1);
+  if (first == std::string_view::npos || second == std::string_view::npos) return {};
+  return {std::string(words.substr(0, first)),
+          std::string(words.substr(first + 1, second - first - 1)),
+          std::string(words.substr(second + 1))};
 }
 
 std::string socket_path(std::string_view endpoint) {

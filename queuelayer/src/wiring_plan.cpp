@@ -107,7 +107,7 @@ template <wire::Either<WiringPlan> Self>
 static auto fields(Self& plan) {
   return std::tie(plan.group, plan.machine, plan.machines, plan.keys, plan.programs, plan.channels,
                   plan.tasks, plan.outside, plan.teams, plan.codecs, plan.plugins,
-                  plan.output_directory, plan.work_directory, plan.wall_time, plan.grace,
+                  plan.output_directory, plan.work_directory, plan.door, plan.wall_time, plan.grace,
                   plan.on_control_loss, plan.hold, plan.reconnect, plan.end_on_failure);
 }
 

@@ -13,6 +13,7 @@ namespace mvm::queue {
 struct Belongings {
   std::string work_directory;  ///< with all in it; its parent too when that is empty then
   std::string link_socket;     ///< and the folder of the group's sockets when that is empty then
+  std::string door;            ///< likewise; made by the starter
 
   [[nodiscard]] static Belongings of(const WiringPlan& plan);
 

@@ -176,6 +176,9 @@ struct TeamSpec {
 /// on the first machine.
 inline constexpr std::uint32_t kOutside = 0xffffffff;
 
+/// Begins the names of ports that are not the user's: "@cell.up", between the machines of a team.
+inline constexpr char kHiddenMark = '@';
+
 /// What the queue VM does when its control connection is lost.
 enum class ControlLoss : std::uint8_t { kEnd = 0, kHold = 1 };
 
@@ -210,6 +213,7 @@ struct WiringPlan {
   std::string output_directory;  ///< where collected outputs go; "job.index/" below it
   std::string work_directory;    ///< of this machine's tasks; removed at the end, and its
                                  ///< parent too when nothing else is in it
+  std::string door;  ///< the starter's socket for others of this host; removed when it is left
   Duration wall_time{0};         ///< 0: none. Enforced by the queue VM
   Duration grace = std::chrono::seconds(5);  ///< between SIGTERM and SIGKILL
   ControlLoss on_control_loss = ControlLoss::kEnd;
