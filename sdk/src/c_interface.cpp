@@ -83,7 +83,7 @@ mvm_status hand_over(Got got, const Block& block, mvm_message* message) {
       .data = block.data, .size = block.size, .port = handle_of(block.port), .internal = {}};
   message->internal[kCookie] = block.cookie;
   message->internal[kOwner] = as_number(block.owner);
-  message->internal[kChannel] = block.channel;
+  message->internal[kChannel] = as_number(block.channel);
   message->internal[kType] = block.type;
   message->internal[kPriority] = block.priority;
   message->internal[kFlags] = (block.late ? kLate : 0) | (block.portable ? kPortable : 0);
@@ -258,7 +258,7 @@ void mvm_message_release(mvm_message* message) {
               .owner = as_pointer(message->internal[kOwner]),
               .type = static_cast<std::uint32_t>(message->internal[kType]),
               .priority = mvm_message_priority(message),
-              .channel = static_cast<std::uint32_t>(message->internal[kChannel]),
+              .channel = as_pointer(message->internal[kChannel]),
               .late = mvm_message_late(message) != 0,
               .portable = (message->internal[kFlags] & kPortable) != 0};
   mvm::detail::release(block);

@@ -10,16 +10,6 @@
 namespace mvm {
 namespace {
 
-/// An element type as a person knows it, from its tag.
-std::string type_words(std::uint32_t tag) {
-  static constexpr const char* kKinds[] = {"bytes",          "signed integers", "unsigned integers",
-                                           "floating point", "booleans",        "characters",
-                                           "structures"};
-  const auto kind = tag >> 24;
-  const std::string words = kind < std::size(kKinds) ? kKinds[kind] : "values";
-  return tag == 0 ? words : words + " of " + std::to_string(tag & 0xffffffu) + " bytes";
-}
-
 Task& task_of(void* state) {
   return *static_cast<Task*>(state);
 }
@@ -31,19 +21,6 @@ namespace detail {
 void throw_closed(const Port& port) {
   const auto& state = PortAccess::state(port);
   throw closed(state.task->name() + ", port " + state.name + ": the other end is gone");
-}
-
-void throw_mismatch(const Block& block, std::uint32_t wanted_type, std::size_t wanted_size) {
-  const auto& state = PortAccess::state(*block.port);
-  std::string senders;
-  for (const auto& inlet : state.inlets) {
-    if (!senders.empty()) senders += " or ";
-    senders += state.task->words_of(inlet->reader.channel().sender_words);
-  }
-  throw error(state.task->name() + ", port " + state.name + ": asked for " +
-              type_words(wanted_type) + " in " + std::to_string(wanted_size) + " bytes, but " +
-              senders + " sent " + std::to_string(block.size) + " bytes of " +
-              type_words(block.type) + "; send and receive the same type");
 }
 
 }  // namespace detail

@@ -233,12 +233,6 @@ bool complete(Inlet& inlet, const Piece& piece, Block& out) {
   return true;
 }
 
-/// Copies a decoded message to where the caller wants it. The caller has checked that it fits.
-void copy_out(Block& block, void* data) {
-  if (block.size > 0) std::memcpy(data, block.data, block.size);
-  detail::release(block);
-}
-
 }  // namespace
 
 namespace detail {
@@ -266,17 +260,14 @@ Got receive_into(Port& port, void* data, std::size_t& size, std::uint32_t type,
     if (inlet->decoder) {
       Block block;
       if (!complete(*inlet, piece, block)) continue;
-      if (!fits(block.size, block.type)) {
-        release(block);
-        throw_mismatch(block, type, size);
-      }
-      size = block.size;
-      copy_out(block, data);
+      const Message releasing(block);
+      size = copy_elements(block, data, size, type);
       return Got::kMessage;
     }
     if (!fits(piece.message_length, piece.type)) {
       Block block = view_of(*inlet, piece);
       block.size = piece.message_length;
+      block.data = nullptr;
       copy_fragments(*inlet, piece, nullptr, piece.message_length);
       throw_mismatch(block, type, size);
     }

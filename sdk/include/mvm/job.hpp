@@ -20,26 +20,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#define MVM_API __attribute__((visibility("default")))
+#include <mvm/types.hpp>
 
 namespace mvm {
 
 class Job;
 class Message;
 class Port;
-
-/// A misuse of MVM or a failure of its surroundings. The message names task, port and remedy.
-class MVM_API error : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 /// The other end is gone: nothing more will come, or nobody will take what is sent. A task that
 /// lets it escape from `main` ends as a follower: it is reported, but is no failure of its own.
@@ -54,61 +47,9 @@ class MVM_API full : public error {
   using error::error;
 };
 
-/// How a type of your own travels. Specialise it with two static functions:
-///     static std::string encode(const T& value);
-///     static T decode(std::string_view bytes);   // throws mvm::error on bytes that are not a T
-template <typename T>
-struct Codec;
-
 namespace detail {
 
 inline constexpr std::int64_t kForever = -1;
-
-/// What an element type is, so that a receiver notices a sender of another type. 0 fits anything.
-template <typename T>
-constexpr std::uint32_t type_tag() {
-  using U = std::remove_cv_t<T>;
-  const auto size = static_cast<std::uint32_t>(sizeof(U));
-  if constexpr (std::is_same_v<U, std::byte> || std::is_same_v<U, unsigned char>) {
-    return 0;
-  } else if constexpr (std::is_enum_v<U>) {
-    return type_tag<std::underlying_type_t<U>>();
-  } else if constexpr (std::is_same_v<U, bool>) {
-    return 4u << 24 | size;
-  } else if constexpr (std::is_same_v<U, char>) {
-    return 5u << 24 | size;
-  } else if constexpr (std::is_floating_point_v<U>) {
-    return 3u << 24 | size;
-  } else if constexpr (std::is_integral_v<U>) {
-    return (std::is_signed_v<U> ? 1u : 2u) << 24 | size;
-  } else {
-    return 6u << 24 | (size & 0xffffffu);
-  }
-}
-
-template <typename T, typename = void>
-struct has_codec : std::false_type {};
-template <typename T>
-struct has_codec<T, std::void_t<decltype(Codec<T>::encode(std::declval<const T&>()))>>
-    : std::true_type {};
-
-/// Contiguous and of trivially copyable elements: vector, array, span, string, string_view, Loan.
-template <typename T, typename = void>
-struct is_range : std::false_type {};
-template <typename T>
-struct is_range<T, std::void_t<decltype(std::declval<const T&>().data()),
-                               decltype(std::declval<const T&>().size())>>
-    : std::is_trivially_copyable<std::remove_pointer_t<decltype(std::declval<T&>().data())>> {};
-
-template <typename T>
-using element_t =
-    std::remove_cv_t<std::remove_pointer_t<decltype(std::declval<const T&>().data())>>;
-
-template <typename T, typename = void>
-struct is_resizable : std::false_type {};
-template <typename T>
-struct is_resizable<T, std::void_t<decltype(std::declval<T&>().resize(std::size_t{}))>>
-    : is_range<T> {};
 
 /// Nanoseconds of any std::chrono duration, without its header.
 template <typename Duration>
@@ -127,9 +68,9 @@ struct Block {
   void* owner = nullptr;     ///< the library's own
   std::uint32_t type = 0;
   std::uint32_t priority = 0;
-  std::uint32_t channel = 0;  ///< that it came by: its position in the arena
-  bool late = false;          ///< its deadline had passed when it was taken
-  bool portable = false;      ///< went through the portable codec: type sizes may be converted
+  const void* channel = nullptr;  ///< the library's own: the channel that it came by
+  bool late = false;              ///< its deadline had passed when it was taken
+  bool portable = false;          ///< went through the portable codec: type sizes may be converted
 };
 
 /// What a sender says about a message beside its bytes, and how long it waits for room.
@@ -156,8 +97,32 @@ MVM_API Got receive_into(Port& port, void* data, std::size_t& size, std::uint32_
 MVM_API void release(Block& block) noexcept;
 
 [[noreturn]] MVM_API void throw_closed(const Port& port);
+
+/// True when the elements are of the wanted type as they lie there. 0, bytes, fits anything.
+inline bool fits(const Block& block, std::uint32_t wanted) {
+  return wanted == block.type || wanted == 0 || block.type == 0;
+}
+/// True for a message of a type with a codec of its own, as far as one can tell.
+inline bool fits_own(const Block& block, std::uint32_t wanted) {
+  return fits(block, wanted) || (kind_of(block.type) == Kind::kOwn &&
+                                 ((block.type & kTagSize) == 0 || (wanted & kTagSize) == 0));
+}
+/// The bytes that a message's elements take as elements of the wanted type. Throws `error` when
+/// they cannot be had as that.
+MVM_API std::size_t elements_size(const Block& block, std::uint32_t wanted);
+/// Copies them, converted where the queue's codec allows it, and returns their bytes. Throws
+/// `error` when they cannot be had as that, or take more than `room` bytes.
+MVM_API std::size_t copy_elements(const Block& block, void* to, std::size_t room,
+                                  std::uint32_t wanted);
+
 [[noreturn]] MVM_API void throw_mismatch(const Block& block, std::uint32_t wanted_type,
                                          std::size_t wanted_size);
+[[noreturn]] MVM_API void throw_mismatch(const Block& block, const std::string& wanted_signature);
+/// The message would have to be converted, which a view cannot.
+[[noreturn]] MVM_API void throw_no_view(const Block& block, std::uint32_t wanted_type,
+                                        std::size_t wanted_size);
+[[noreturn]] MVM_API void throw_malformed(const Block& block, const std::string& wanted_signature,
+                                          const char* why);
 
 }  // namespace detail
 
@@ -257,8 +222,9 @@ class Message {
   std::uint32_t priority() const { return block_.priority; }  ///< where the queue has priorities
   bool late() const { return block_.late; }  ///< its deadline had passed when it was received
 
-  /// A copy as a value, vector, string, or a type with a codec. Throws `error` when the sender
-  /// sent another type or a length that does not fit.
+  /// A copy as whatever can be sent and owns its memory. Throws `error` when the sender sent
+  /// another type or a length that does not fit. Where the queue has the codec `portable`, numbers
+  /// may be of another size than the sender's, as long as the values fit.
   template <typename T>
   T as() const;
 
@@ -275,7 +241,10 @@ class Message {
   };
   template <typename T>
   View<T> view() const {
-    check<T>();
+    static_assert(std::is_trivially_copyable_v<T>, "only trivially copyable values lie in place");
+    if (!detail::fits(block_, detail::type_tag<T>()) || block_.size % sizeof(T) != 0) {
+      detail::throw_no_view(block_, detail::type_tag<T>(), sizeof(T));
+    }
     return {static_cast<const T*>(block_.data), block_.size / sizeof(T)};
   }
 
@@ -287,13 +256,9 @@ class Message {
 
  private:
   template <typename T>
-  void check() const {
-    const auto wanted = detail::type_tag<T>();
-    if ((wanted != 0 && block_.type != 0 && wanted != block_.type) ||
-        block_.size % sizeof(T) != 0) {
-      detail::throw_mismatch(block_, wanted, sizeof(T));
-    }
-  }
+  T as_value() const;
+  template <typename T>
+  T as_sequence() const;
   detail::Block block_;
 };
 
@@ -309,8 +274,9 @@ class Port {
   /// True when everything sent to this port was received and every sender is gone.
   MVM_API bool ended() const;
 
-  /// Sends one message: a trivially copyable value, a contiguous range of them, a string, or a type
-  /// with a codec; at most 1 GiB. What happens when the queue is full stands in the profile: by
+  /// Sends one message: a trivially copyable value, a sequence of them, a string, a standard
+  /// container of anything, a structure with MVM_FIELDS, or a type with a codec; at most 1 GiB.
+  /// docs/types.md has the table. What happens when the queue is full stands in the profile: by
   /// default it blocks; where the queue says overflow="fail" it throws `full`. When it returns, the
   /// receiver can get the message whatever this task does next. Throws `closed` when every receiver
   /// is gone.
@@ -356,8 +322,9 @@ class Port {
     return Loan<T>(detail::loan(*this, count * sizeof(T)));
   }
 
-  /// The next message as a `T`: a value, vector, string, a type with a codec, or `Message` for a
-  /// view without a copy. Blocks until one comes. Throws `closed` at the end of the stream.
+  /// The next message as a `T`: whatever can be sent and owns its memory, or `Message` for a view
+  /// without a copy. Throws `error` when the sender sent another type. Blocks until one comes.
+  /// Throws `closed` at the end of the stream.
   template <typename T>
   T receive() {
     auto message = take(detail::kForever);
@@ -384,7 +351,7 @@ class Port {
   template <typename Range>
   std::size_t receive_into(Range&& range) {
     using Element = detail::element_t<std::remove_reference_t<Range>>;
-    static_assert(std::is_trivially_copyable_v<Element>);
+    static_assert(detail::is_plain<Element>(), "only plain values can be received into a range");
     std::size_t size = range.size() * sizeof(Element);
     if (detail::receive_into(*this, range.data(), size, detail::type_tag<Element>(),
                              detail::kForever) != detail::Got::kMessage) {
@@ -407,20 +374,29 @@ class Port {
   bool send_value(const T& value, const detail::SendTerms& terms) {
     if constexpr (detail::has_codec<T>::value) {
       const std::string bytes = Codec<T>::encode(value);
-      return detail::send(*this, bytes.data(), bytes.size(), 0, terms);
+      return detail::send(*this, bytes.data(), bytes.size(), detail::own_tag<T>(), terms);
+    } else if constexpr (detail::is_composite<T>()) {
+      const std::string bytes = detail::pack(value);
+      return detail::send(*this, bytes.data(), bytes.size(), detail::composite_tag<T>(), terms);
     } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
       const std::string_view words = value;
       return detail::send(*this, words.data(), words.size(), detail::type_tag<char>(), terms);
-    } else if constexpr (detail::is_range<T>::value) {
+    } else if constexpr (detail::is_range<T>()) {
       using Element = detail::element_t<T>;
       return detail::send(*this, value.data(), value.size() * sizeof(Element),
                           detail::type_tag<Element>(), terms);
+    } else if constexpr (detail::is_scattered<T>()) {
+      using Element = detail::item_t<T>;
+      std::string bytes;
+      for (const Element each : value) {
+        bytes.append(reinterpret_cast<const char*>(&each), sizeof each);
+      }
+      return detail::send(*this, bytes.data(), bytes.size(), detail::type_tag<Element>(), terms);
     } else {
-      static_assert(std::is_trivially_copyable_v<T> && !std::is_pointer_v<T>,
-                    "send a trivially copyable value, a contiguous range of them, a string, or "
-                    "specialise mvm::Codec for the type");
-      using Element = std::remove_all_extents_t<T>;
-      return detail::send(*this, &value, sizeof value, detail::type_tag<Element>(), terms);
+      static_assert(detail::is_plain<T>(),
+                    "send a trivially copyable value, a sequence, a string, a standard container, "
+                    "a structure with MVM_FIELDS, or specialise mvm::Codec for the type");
+      return detail::send(*this, &value, sizeof value, detail::type_tag<T>(), terms);
     }
   }
 
@@ -498,24 +474,69 @@ class Job {
 template <typename T>
 T Message::as() const {
   if constexpr (detail::has_codec<T>::value) {
-    return Codec<T>::decode(text());
-  } else if constexpr (detail::is_resizable<T>::value) {
-    using Element = detail::element_t<T>;
-    check<Element>();
-    const auto* first = static_cast<const Element*>(block_.data);
-    return T(first, first + block_.size / sizeof(Element));
-  } else {
-    static_assert(std::is_trivially_copyable_v<T>,
-                  "receive a trivially copyable value, a vector of them, a string, a Message, or "
-                  "specialise mvm::Codec for the type");
-    using Element = std::remove_all_extents_t<T>;
-    check<Element>();
-    if (block_.size != sizeof(T)) {
-      detail::throw_mismatch(block_, detail::type_tag<Element>(), sizeof(T));
+    if (!detail::fits_own(block_, detail::own_tag<T>())) {
+      detail::throw_mismatch(block_, "x<" + std::string(detail::codec_name<T>::value) + ">");
     }
-    T value;
+    return Codec<T>::decode(text());
+  } else if constexpr (detail::is_composite<T>()) {
+    // A loan sends structures as they lie in memory.
+    if (detail::kind_of(block_.type) == detail::Kind::kStructure) {
+      if constexpr (std::is_trivially_copyable_v<T>) {
+        return as_value<T>();
+      } else if constexpr (detail::is_contiguous<T>::value && detail::can_push_back<T>::value) {
+        if constexpr (std::is_trivially_copyable_v<detail::element_t<T>>) return as_sequence<T>();
+      }
+    }
+    if (!detail::fits(block_, detail::composite_tag<T>()) &&
+        detail::kind_of(block_.type) != detail::Kind::kComposite) {
+      detail::throw_mismatch(block_, detail::signature_of<T>());
+    }
+    return detail::unpack<T>(text(), block_.portable, block_);
+  } else if constexpr (detail::can_push_back<T>::value) {
+    return as_sequence<T>();
+  } else {
+    static_assert(detail::is_plain<T>(),
+                  "receive a trivially copyable value, a vector, a string, a standard container, a "
+                  "structure with MVM_FIELDS, a Message, or specialise mvm::Codec for the type");
+    return as_value<T>();
+  }
+}
+
+template <typename T>
+T Message::as_value() const {
+  constexpr auto wanted = detail::type_tag<T>();
+  T value;
+  if (detail::fits(block_, wanted) && block_.size == sizeof value) {
     __builtin_memcpy(&value, block_.data, sizeof value);
-    return value;
+  } else if (detail::elements_size(block_, wanted) != sizeof value) {
+    detail::throw_mismatch(block_, wanted, sizeof value);
+  } else {
+    detail::copy_elements(block_, &value, sizeof value, wanted);
+  }
+  return value;
+}
+
+template <typename T>
+T Message::as_sequence() const {
+  using Element = typename T::value_type;
+  constexpr auto wanted = detail::type_tag<Element>();
+  const auto size =
+      detail::fits(block_, wanted) ? block_.size : detail::elements_size(block_, wanted);
+  if (size % sizeof(Element) != 0) detail::throw_mismatch(block_, wanted, sizeof(Element));
+  if (detail::fits(block_, wanted)) {
+    const auto* first = static_cast<const Element*>(block_.data);
+    return T(first, first + size / sizeof(Element));
+  }
+  if constexpr (detail::is_contiguous<T>::value) {
+    T converted(size / sizeof(Element), Element{});
+    detail::copy_elements(block_, converted.data(), size, wanted);
+    return converted;
+  } else {
+    // vector<bool> gives no memory; what is a bool is never converted.
+    using Item = std::conditional_t<std::is_same_v<Element, bool>, char, Element>;
+    std::vector<Item> converted(size / sizeof(Element));
+    detail::copy_elements(block_, converted.data(), size, wanted);
+    return T(converted.begin(), converted.end());
   }
 }
 
