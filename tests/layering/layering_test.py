@@ -17,7 +17,8 @@ LAYERS = {
     "base": ["mvm/base/"],
     "queuelayer": ["mvm/base/", "mvm/queuelayer/"],
     "oslayer": ["mvm/base/", "mvm/oslayer/"],
-    "sdk": ["mvm/base/", "mvm/queuelayer/", "mvm/job."],
+    "sdk": ["mvm/base/", "mvm/queuelayer/", "mvm/job.", "mvm/collectives.hpp", "mvm/composite.hpp",
+            "mvm/plugin.hpp", "mvm/types.hpp"],
     "componentlayer/model": ["mvm/base/", "mvm/queuelayer/wiring_plan.hpp", "mvm/model/"],
     "componentlayer/build": ["mvm/base/", "mvm/model/", "mvm/build/"],
     "componentlayer/run": ["mvm/base/", "mvm/queuelayer/", "mvm/oslayer/", "mvm/model/", "mvm/run/"],
@@ -29,7 +30,8 @@ LAYERS = {
 # The headers that jobs include see only these beside themselves: each costs every job's build.
 PUBLIC_SDK_MAY_INCLUDE = {
     "cstddef", "cstdint", "optional", "stddef.h", "stdint.h", "stdexcept", "string", "string_view",
-    "type_traits", "utility", "vector", "mvm/job.h",
+    "type_traits", "utility", "vector", "mvm/job.h", "mvm/collectives.hpp", "mvm/composite.hpp",
+    "mvm/types.hpp",
 }
 
 # A library: what its headers look like, and the only files of the layers that may include them.

@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include <mvm/composite.hpp>
 #include <mvm/types.hpp>
 
 namespace mvm {
