@@ -42,7 +42,7 @@ TEST(Arena, HoldsWhatThePlanSays) {
   const auto plan = small_plan();
   const auto arena = make_arena(plan);
   EXPECT_EQ(arena.words(arena.header().group), plan.group);
-  ASSERT_EQ(arena.endpoint_count(), 4u);  // and the link
+  ASSERT_EQ(arena.endpoint_count(), 5u);  // and the queue VM's own two
   ASSERT_EQ(arena.channel_count(), 4u);
   for (std::uint32_t t = 0; t < 3; ++t) {
     const auto& endpoint = arena.endpoint(t);
@@ -77,9 +77,9 @@ TEST(Arena, HoldsWhatThePlanSays) {
     EXPECT_EQ(record.byte_capacity, spec.queue.bytes.count);
     EXPECT_TRUE(std::has_single_bit(record.slot_count));
     EXPECT_GT(record.slot_count, record.capacity);
-    EXPECT_GE(record.data_size, record.byte_capacity);
+    if (record.kind == ChannelKind::kRing) EXPECT_GE(record.data_size, record.byte_capacity);
     EXPECT_EQ(record.sender, spec.sender);
-    EXPECT_EQ(record.many_receivers, spec.receivers.size() > 1 ? 1u : 0u);
+    EXPECT_EQ(record.kind, spec.receivers.size() > 1 ? ChannelKind::kShelf : ChannelKind::kRing);
     EXPECT_TRUE(std::ranges::equal(arena.list<std::uint32_t>(record.receivers), spec.receivers));
     EXPECT_EQ(arena.words(record.sender_words), spec.sender_port);
     EXPECT_EQ(arena.words(record.receiver_words), spec.receiver_port);
@@ -96,12 +96,18 @@ TEST(Arena, GivesEverythingAPlaceOfItsOwn) {
     EXPECT_TRUE(places.emplace(at, at + length).second);
   };
   claim(0, sizeof(ArenaHeader), kLine);
-  claim(arena.header().endpoints.at, 4 * sizeof(EndpointRecord), kLine);
+  claim(arena.header().endpoints.at, 5 * sizeof(EndpointRecord), kLine);
   claim(arena.header().channels.at, 4 * sizeof(ChannelRecord), kLine);
   for (std::uint32_t c = 0; c < arena.channel_count(); ++c) {
     const auto& channel = arena.channel(c);
-    claim(channel.slots, channel.slot_count * sizeof(Slot), kLine);
-    claim(channel.data, channel.data_size, kLine);
+    if (channel.kind == ChannelKind::kRing) {
+      claim(channel.slots, channel.slot_count * sizeof(Slot), kLine);
+      claim(channel.data, channel.data_size, kLine);
+    } else {
+      claim(channel.slots, channel.slot_count * sizeof(ShelfSlot), 2 * kLine);
+      claim(channel.announced, channel.slot_count * sizeof(std::uint64_t), 8);
+      claim(channel.returned, 2 * channel.slot_count * sizeof(std::uint64_t), 8);
+    }
   }
   for (std::uint32_t e = 0; e < arena.endpoint_count(); ++e) {
     claim(arena.endpoint(e).heap, arena.endpoint(e).heap_size, 4096);
@@ -177,10 +183,10 @@ TEST(Arena, FindsNothingOutside) {
 TEST(Arena, StandsInForOtherMachinesByTheLink) {
   const auto plan = sample_plan();
   const auto arena = make_arena(plan);
-  ASSERT_EQ(arena.endpoint_count(), 3u);
+  ASSERT_EQ(arena.endpoint_count(), 4u);
   const auto receivers = arena.list<std::uint32_t>(arena.channel(0).receivers);
   EXPECT_TRUE(std::ranges::equal(receivers, std::vector<std::uint32_t>{1, 2}));
-  EXPECT_EQ(arena.channel(0).many_receivers, 1u);
+  EXPECT_EQ(arena.channel(0).kind, ChannelKind::kShelf);
   EXPECT_EQ(endpoint_number(plan, 12, 1), 2u);
   EXPECT_EQ(endpoint_number(plan, 11, 0), 1u);
 }

@@ -94,22 +94,23 @@ int send_all(const Arena& arena, Story& story, const Fate& fate) {
   for (std::uint64_t n = 0; n < kMessages; ++n) {
     const auto message = numbered(n, length_of(n));
     if (n == fate.message && !fate.before_second_step) TracedProcess::mark();
-    auto sent = Sent::kYes;
+    auto sent = Posted::kYes;
     if (n % 4 == 1) {
       sent = sender.wait_for_room(message.size());
-      std::byte* memory = sent == Sent::kYes ? sender.writer().reserve(message.size()) : nullptr;
-      if (sent == Sent::kYes && memory == nullptr) return kWrong;
+      std::byte* memory = sent == Posted::kYes ? sender.writer().reserve(message.size()) : nullptr;
+      if (sent == Posted::kYes && memory == nullptr) return kWrong;
       if (n == fate.message && fate.before_second_step) TracedProcess::mark();
-      if (sent == Sent::kYes) {
+      if (sent == Posted::kYes) {
         std::memcpy(memory, message.data(), message.size());
-        sender.writer().send_reserved(memory, message.size(), 0);
+        if (sender.writer().send_reserved(memory, message.size(), 0, {}) != Sent::kDone)
+          return kWrong;
       }
     } else {
       if (n == fate.message && fate.before_second_step) TracedProcess::mark();
       sent = sender.send(message);
     }
-    if (sent == Sent::kClosed) return kFine;
-    if (sent == Sent::kTimedOut) return kHangs;
+    if (sent == Posted::kClosed) return kFine;
+    if (sent == Posted::kTimedOut) return kHangs;
     ++story.sent;
   }
   if (fate.message == kMessages) await_death();
@@ -120,7 +121,7 @@ int send_all(const Arena& arena, Story& story, const Fate& fate) {
 /// One message that is seen, and the fragments of which are still to be released.
 struct View {
   std::uint64_t number;
-  std::uint64_t fragment;
+  std::uint64_t cookie;
 };
 
 int receive_all(const Arena& arena, Story& story, std::uint32_t self, bool competes,
@@ -130,7 +131,7 @@ int receive_all(const Arena& arena, Story& story, std::uint32_t self, bool compe
   std::uint64_t taken = 0;
   const auto release_oldest = [&] {
     if (taken == fate.message && fate.before_second_step) TracedProcess::mark();
-    receiver.reader().give_back(held.front().fragment, false);
+    receiver.reader().give_back(held.front().cookie, false);
     ++story.received[held.front().number];
     ++story.received_by[self];
     held.erase(held.begin());
@@ -140,8 +141,8 @@ int receive_all(const Arena& arena, Story& story, std::uint32_t self, bool compe
     for (; !held.empty(); release_oldest()) {
       if (held.size() == kMostHeld) continue;
       const auto at_once = receiver.reader().take(piece);
-      if (at_once == RingReader::Taken::kPiece) return Received::kMessage;
-      if (at_once == RingReader::Taken::kCorrupt) return Received::kCorrupt;
+      if (at_once == Taken::kPiece) return Received::kMessage;
+      if (at_once == Taken::kCorrupt) return Received::kCorrupt;
     }
     return receiver.take(piece);
   };
@@ -159,7 +160,7 @@ int receive_all(const Arena& arena, Story& story, std::uint32_t self, bool compe
       if (result != Received::kMessage) return kWrong;
       message.append(reinterpret_cast<const char*>(piece.data), piece.length);
       if (!piece.more) break;
-      receiver.reader().give_back(piece.number, true);
+      receiver.reader().give_back(receiver.reader().cookie_of(piece), true);
     }
     const auto number = number_of(message);
     if (!number || *number >= kMessages || message.size() != length_of(*number)) return kWrong;
@@ -167,7 +168,7 @@ int receive_all(const Arena& arena, Story& story, std::uint32_t self, bool compe
       return kOvertaken;
     }
     last = *number;
-    held.push_back({*number, piece.number});
+    held.push_back({*number, receiver.reader().cookie_of(piece)});
   }
 }
 

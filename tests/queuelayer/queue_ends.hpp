@@ -8,8 +8,8 @@
 #include <string>
 
 #include <mvm/queuelayer/arena.hpp>
-#include <mvm/queuelayer/ring_reader.hpp>
-#include <mvm/queuelayer/ring_writer.hpp>
+#include <mvm/queuelayer/queue_reader.hpp>
+#include <mvm/queuelayer/queue_writer.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
 /// The blocking ends of a channel as a task has them, without the task.
@@ -47,7 +47,7 @@ inline std::int64_t patience_of(const Arena& arena) {
   return group_now_ns(arena.header().clock) + std::chrono::nanoseconds(kPatience).count();
 }
 
-enum class Sent { kYes, kClosed, kTimedOut };
+enum class Posted { kYes, kClosed, kTimedOut };
 
 class BlockingSender {
  public:
@@ -55,26 +55,26 @@ class BlockingSender {
       : arena_(arena), writer_(arena, channel, heap) {}
 
   /// True when the queue has room for `length` bytes, false when nobody takes them or in time.
-  Sent wait_for_room(std::uint64_t length) {
+  Posted wait_for_room(std::uint64_t length) {
     Waiter waiter(arena_.endpoint(writer_.channel().sender), arena_.header().clock);
-    const auto ready = [&] { return writer_.receiver_closed() || writer_.has_room(length); };
+    const auto ready = [&] { return writer_.receiver_closed() || writer_.ready(length); };
     writer_.expect_room(true);
     const bool in_time = waiter.wait(ready, patience_of(arena_));
     writer_.expect_room(false);
-    if (writer_.receiver_closed()) return Sent::kClosed;
-    return in_time ? Sent::kYes : Sent::kTimedOut;
+    if (writer_.receiver_closed()) return Posted::kClosed;
+    return in_time ? Posted::kYes : Posted::kTimedOut;
   }
-  Sent send(const std::string& message) {
+  Posted send(const std::string& message) {
     for (;;) {
-      if (const auto room = wait_for_room(message.size()); room != Sent::kYes) return room;
-      if (writer_.write(message.data(), message.size(), 0)) return Sent::kYes;
+      if (const auto room = wait_for_room(message.size()); room != Posted::kYes) return room;
+      if (writer_.send(message.data(), message.size(), 0, {}) == Sent::kDone) return Posted::kYes;
     }
   }
-  RingWriter& writer() { return writer_; }
+  QueueWriter& writer() { return writer_; }
 
  private:
   const Arena& arena_;
-  RingWriter writer_;
+  QueueWriter writer_;
 };
 
 enum class Received { kMessage, kNothing, kEnd, kCorrupt, kTimedOut };
@@ -93,7 +93,7 @@ class BlockingReceiver {
         const auto taken = take(piece);
         if (taken != Received::kMessage) return taken;
         message.append(reinterpret_cast<const char*>(piece.data), piece.length);
-        reader_.give_back(piece.number, piece.more);
+        reader_.give_back(reader_.cookie_of(piece), piece.more);
       } while (piece.more);
       if (message.size() == piece.message_length) return Received::kMessage;
       return Received::kCorrupt;
@@ -106,22 +106,22 @@ class BlockingReceiver {
       const auto ready = [&] { return reader_.available() || reader_.ended(); };
       if (!waiter.wait(ready, patience_of(arena_))) return Received::kTimedOut;
       switch (reader_.take(piece)) {
-        case RingReader::Taken::kPiece:
+        case Taken::kPiece:
           return Received::kMessage;
-        case RingReader::Taken::kCorrupt:
+        case Taken::kCorrupt:
           return Received::kCorrupt;
-        case RingReader::Taken::kNothing:
+        case Taken::kNothing:
           break;  // a competitor was quicker, or the end
       }
       if (reader_.ended()) return Received::kEnd;
     }
   }
-  RingReader& reader() { return reader_; }
+  QueueReader& reader() { return reader_; }
 
  private:
   const Arena& arena_;
   std::uint32_t self_;
-  RingReader reader_;
+  QueueReader reader_;
 };
 
 }  // namespace mvm::queue

@@ -34,21 +34,26 @@ class Lab {
   const Arena& arena() const { return arena_; }
   SenderHeap& heap() { return heap_; }
   BlockingSender& sender() { return sender_; }
-  RingWriter& writer() { return sender_.writer(); }
+  QueueWriter& writer() { return sender_.writer(); }
   BlockingReceiver& receiver(std::size_t i = 0) { return *receivers_[i]; }
-  RingReader& reader(std::size_t i = 0) { return receivers_[i]->reader(); }
+  QueueReader& reader(std::size_t i = 0) { return receivers_[i]->reader(); }
+  void give_back(const Piece& piece, std::size_t i = 0) {
+    reader(i).give_back(reader(i).cookie_of(piece), piece.more);
+  }
+  /// Messages that were given back.
+  std::uint64_t received() { return arena_.channel(0).dequeued; }
   std::size_t receivers() const { return receivers_.size(); }
   Slot& slot(std::uint64_t n) {
     auto* slots = reinterpret_cast<Slot*>(arena_.base() + arena_.channel(0).slots);
     return slots[n & (arena_.channel(0).slot_count - 1)];
   }
   void write(const std::string& bytes) {
-    ASSERT_TRUE(writer().has_room(bytes.size()));
-    ASSERT_TRUE(writer().write(bytes.data(), bytes.size(), 0));
+    ASSERT_TRUE(writer().ready(bytes.size()));
+    ASSERT_EQ(writer().send(bytes.data(), bytes.size(), 0, {}), Sent::kDone);
   }
   Piece take(std::size_t i = 0) {
     Piece piece;
-    EXPECT_EQ(reader(i).take(piece), RingReader::Taken::kPiece);
+    EXPECT_EQ(reader(i).take(piece), Taken::kPiece);
     return piece;
   }
 
