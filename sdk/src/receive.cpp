@@ -288,10 +288,6 @@ void release(Block& block) noexcept {
 
 }  // namespace detail
 
-struct JobAccess {
-  static Task& task(const Job& job) { return *static_cast<Task*>(job.state_); }
-};
-
 namespace detail {
 
 Got receive_any(Job& job, Block& out, std::int64_t timeout_ns) {

@@ -12,6 +12,9 @@
 
 #include <mvm/base/clock.hpp>
 
+#include "plugin.hpp"
+#include "team_member.hpp"
+
 namespace mvm {
 namespace {
 
@@ -28,7 +31,7 @@ std::optional<std::uint32_t> number_from_environment(const char* name) {
 
 /// The user's own queue types and codecs.
 queue::PortWriter::Plugins plugins() {
-  return {};
+  return {.rank = load_rank_rule, .codec = load_codec};
 }
 
 }  // namespace
@@ -53,6 +56,8 @@ Task::Task(int argc, char** argv) {
 }
 
 Task::~Task() {
+  teams_.clear();
+  for (Port* port : hidden_ports_) ports.push_back(port);
   for (Port* port : ports) {
     auto& state = PortAccess::state(*port);
     state.writer->close();
@@ -86,19 +91,24 @@ void Task::attach() {
     coordinates.push_back(n);
   }
   heap_ = std::make_unique<queue::SenderHeap>(endpoint_->heap, endpoint_->heap_size);
-  for (const auto& record : arena_->list<queue::PortRecord>(endpoint_->ports)) open_port(record);
+  std::uint32_t position = 0;
+  for (const auto& record : arena_->list<queue::PortRecord>(endpoint_->ports)) {
+    open_port(record, position++);
+  }
+  teams_.resize(arena_->list<queue::MembershipRecord>(endpoint_->teams).size());
   set_terminating_endpoint(endpoint_);
   endpoint_->state.store(static_cast<std::uint32_t>(queue::EndpointState::kAttached),
                          std::memory_order_release);
 }
 
-void Task::open_port(const queue::PortRecord& record) {
+void Task::open_port(const queue::PortRecord& record, std::uint32_t position) {
   auto* state = new PortState();
   state->task = this;
   state->name = words_of(record.name);
-  state->position = static_cast<std::uint32_t>(ports.size());
+  state->position = position;
   Port* port = PortAccess::make(state);
-  ports.push_back(port);
+  const bool hidden = state->name.starts_with('@');
+  (hidden ? hidden_ports_ : ports).push_back(port);
   auto writer = queue::PortWriter::open(*arena_, record, *heap_, plugins());
   if (!writer) throw error(name_ + ", port " + state->name + ": " + writer.error().message);
   state->writer = std::move(*writer);
@@ -107,11 +117,32 @@ void Task::open_port(const queue::PortRecord& record) {
     if (!decoder) throw error(name_ + ", port " + state->name + ": " + decoder.error().message);
     state->inlets.push_back(
         std::unique_ptr<Inlet>(new Inlet{port, {*arena_, channel, number_}, std::move(*decoder)}));
-    inlets.push_back(state->inlets.back().get());
+    if (!hidden) inlets.push_back(state->inlets.back().get());
     const auto type = static_cast<queue::QueueType>(arena_->channel(channel).type);
     state->has_urgency |=
         type == queue::QueueType::kPriority || type == queue::QueueType::kDeadline;
   }
+}
+
+Team& Task::team(std::size_t membership) {
+  if (membership >= teams_.size()) {
+    throw error(name_ + ": this group was planned without teams; plan it again with this version");
+  }
+  auto& member = teams_[membership];
+  if (!member) {
+    auto board = queue::Board::open(*arena_, number_, static_cast<std::uint32_t>(membership), *heap_);
+    if (!board) throw error(name_ + ": " + board.error().message);
+    member = std::make_unique<TeamMember>(*this, std::move(*board));
+  }
+  return member->team();
+}
+
+Port* Task::hidden_port(std::string_view port_name) const {
+  for (Port* port : hidden_ports_) {
+    if (port->name() == port_name) return port;
+  }
+  throw error(name_ + ": this group was planned without the port " + std::string(port_name) +
+              " between machines; plan it again with this version");
 }
 
 std::int64_t Task::deadline(std::int64_t timeout_ns) const {

@@ -18,6 +18,12 @@
 namespace mvm {
 
 class Task;
+class TeamMember;
+
+/// Reaches what `Job` keeps from jobs.
+struct JobAccess {
+  static Task& task(const Job& job) { return *static_cast<Task*>(job.state_); }
+};
 
 /// One receiving end.
 struct Inlet {
@@ -67,6 +73,11 @@ class Task {
     return std::string(arena_->words(text));
   }
 
+  /// The team at this position of the task's memberships. Throws mvm::error when there is none.
+  [[nodiscard]] Team& team(std::size_t membership);
+  /// A port that jobs do not see, by its name; throws mvm::error when there is none.
+  [[nodiscard]] Port* hidden_port(std::string_view port_name) const;
+
   std::vector<Port*> ports;
   std::vector<Inlet*> inlets;  ///< of all ports
   std::size_t inlet_turn = 0;
@@ -78,12 +89,14 @@ class Task {
 
  private:
   void attach();
-  void open_port(const queue::PortRecord& record);
+  void open_port(const queue::PortRecord& record, std::uint32_t position);
 
   std::unique_ptr<queue::Arena> arena_;
   queue::EndpointRecord* endpoint_ = nullptr;
   std::uint32_t number_ = 0;
   std::unique_ptr<queue::SenderHeap> heap_;
+  std::vector<Port*> hidden_ports_;  ///< between the leaders of teams: names begin with '@'
+  std::vector<std::unique_ptr<TeamMember>> teams_;  ///< made when they are first asked for
   std::string name_ = "this task";
 };
 

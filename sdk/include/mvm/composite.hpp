@@ -16,9 +16,24 @@
 #include <mvm/types.hpp>
 
 namespace mvm {
+
+class Port;
+
 namespace detail {
 
-struct Block;
+/// A message or a loan as the library sees it. Plain, so that the library's border is stable.
+struct Block {
+  void* data = nullptr;
+  std::size_t size = 0;
+  Port* port = nullptr;
+  std::uint64_t cookie = 0;  ///< the library's own
+  void* owner = nullptr;     ///< the library's own
+  std::uint32_t type = 0;
+  std::uint32_t priority = 0;
+  const void* channel = nullptr;  ///< the library's own: the channel that it came by
+  bool late = false;              ///< its deadline had passed when it was taken
+  bool portable = false;          ///< went through the portable codec: type sizes may be converted
+};
 
 // The signature of a composite.
 

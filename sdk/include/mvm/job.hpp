@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include <mvm/collectives.hpp>
 #include <mvm/composite.hpp>
 #include <mvm/types.hpp>
 
@@ -59,20 +60,6 @@ constexpr std::int64_t nanoseconds(const Duration& duration) {
   return static_cast<std::int64_t>(static_cast<long double>(duration.count()) * Period::num *
                                    1'000'000'000 / Period::den);
 }
-
-/// A message or a loan as the library sees it. Plain, so that the library's border is stable.
-struct Block {
-  void* data = nullptr;
-  std::size_t size = 0;
-  Port* port = nullptr;
-  std::uint64_t cookie = 0;  ///< the library's own
-  void* owner = nullptr;     ///< the library's own
-  std::uint32_t type = 0;
-  std::uint32_t priority = 0;
-  const void* channel = nullptr;  ///< the library's own: the channel that it came by
-  bool late = false;              ///< its deadline had passed when it was taken
-  bool portable = false;          ///< went through the portable codec: type sizes may be converted
-};
 
 /// What a sender says about a message beside its bytes, and how long it waits for room.
 struct SendTerms {
@@ -424,6 +411,13 @@ class Port {
   void* state_ = nullptr;
 };
 
+/// What an exchange with the neighbours brought.
+template <typename T>
+struct Arrival {
+  Port* port;  ///< where it arrived
+  T value;
+};
+
 /// This task's membership in its job group. Make one, at the start of `main`. Attaching waits until
 /// the whole group is wired. Throws `error` with what to do when the program was not started by
 /// mvm.
@@ -461,6 +455,65 @@ class Job {
     return take(detail::nanoseconds(timeout));
   }
 
+  /// The tasks of this job, or all tasks of the group, for collective operations: each by one
+  /// thread at a time. Throws `error` in a group that was planned without teams.
+  MVM_API Team& team();
+  MVM_API Team& everyone();
+
+  // The operations of `team()`; <mvm/collectives.hpp> describes them. They block until the members
+  // that they depend on have called them.
+  void barrier() { team().barrier(); }
+  template <typename T>
+  T broadcast(T value) {
+    return team().broadcast(std::move(value));
+  }
+  template <typename T, typename Op>
+  std::optional<T> reduce(const T& value, Op op) {
+    return team().reduce(value, std::move(op));
+  }
+  template <typename T, typename Op>
+  T all_reduce(const T& value, Op op) {
+    return team().all_reduce(value, std::move(op));
+  }
+  template <typename T, typename Op>
+  T scan(const T& value, Op op) {
+    return team().scan(value, std::move(op));
+  }
+  template <typename T, typename Op>
+  T exclusive_scan(const T& value, Op op, const T& initial) {
+    return team().exclusive_scan(value, std::move(op), initial);
+  }
+  template <typename T>
+  std::vector<T> gather(const T& value) {
+    return team().gather(value);
+  }
+  template <typename T>
+  std::vector<T> all_gather(const T& value) {
+    return team().all_gather(value);
+  }
+  template <typename T>
+  T scatter(const std::vector<T>& blocks = {}) {
+    return team().scatter(blocks);
+  }
+  template <typename T>
+  std::vector<T> all_to_all(const std::vector<T>& blocks) {
+    return team().all_to_all(blocks);
+  }
+
+  /// Exchange with the neighbours: sends one message from every port that can send, and receives
+  /// one at every port that can receive, all at once: it never deadlocks, whatever the queues'
+  /// capacities, as long as the neighbours do the same. `given` is what is sent everywhere, or a
+  /// function that says it for each port: `job.exchange([&](mvm::Port& to) { return edge(to); })`.
+  /// What arrives is in the order of `ports()`. Blocks. Throws `closed` when a neighbour is gone.
+  template <typename Given>
+  auto exchange(const Given& given) {
+    if constexpr (std::is_invocable_v<const Given&, Port&>) {
+      return exchange_each<detail::bare_t<std::invoke_result_t<const Given&, Port&>>>(given);
+    } else {
+      return exchange_each<Given>([&](Port&) -> const Given& { return given; });
+    }
+  }
+
  private:
   friend struct JobAccess;
   [[noreturn]] MVM_API void throw_all_closed() const;
@@ -469,8 +522,66 @@ class Job {
     if (detail::receive_any(*this, block, timeout_ns) != detail::Got::kMessage) return std::nullopt;
     return Message(block);
   }
+  template <typename T, typename Make>
+  std::vector<Arrival<T>> exchange_each(const Make& make);
   void* state_ = nullptr;
 };
+
+namespace detail {
+
+/// Calls `step` whenever a port of the job may be able to go on, until it returns true.
+MVM_API void step_until_done(Job& job, bool (*step)(void*), void* object);
+
+/// One exchange with the neighbours on its way.
+template <typename T>
+class Exchange {
+ public:
+  void send(Port& port, T value) { outgoing_.push_back({&port, std::move(value)}); }
+  void receive(Port& port) { incoming_.push_back({&port, {}}); }
+  void run(Job& job) {
+    step_until_done(job, [](void* object) { return static_cast<Exchange*>(object)->step(); }, this);
+  }
+  std::vector<Arrival<T>> take() {
+    std::vector<Arrival<T>> all;
+    for (auto& each : incoming_) all.push_back({each.port, std::move(*each.value)});
+    return all;
+  }
+
+ private:
+  struct Way {
+    Port* port;
+    std::optional<T> value;  ///< empty when it was sent, or not received yet
+  };
+  bool step() {
+    bool done = true;
+    for (auto& each : outgoing_) {
+      if (each.value && each.port->try_send(*each.value)) each.value.reset();
+      if (each.value) done = false;
+    }
+    for (auto& each : incoming_) {
+      if (!each.value) each.value = each.port->template try_receive<T>();
+      if (each.value) continue;
+      if (each.port->ended()) throw_closed(*each.port);
+      done = false;
+    }
+    return done;
+  }
+  std::vector<Way> outgoing_;
+  std::vector<Way> incoming_;
+};
+
+}  // namespace detail
+
+template <typename T, typename Make>
+std::vector<Arrival<T>> Job::exchange_each(const Make& make) {
+  detail::Exchange<T> exchange;
+  for (Port* port : ports()) {
+    if (port->can_send()) exchange.send(*port, make(*port));
+    if (port->can_receive()) exchange.receive(*port);
+  }
+  exchange.run(*this);
+  return exchange.take();
+}
 
 template <typename T>
 T Message::as() const {

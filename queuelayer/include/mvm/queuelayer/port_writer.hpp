@@ -47,6 +47,9 @@ class PortWriter {
   /// False for a port that only receives.
   [[nodiscard]] bool can_send() const { return !ends_.empty(); }
 
+  /// True when nobody is left who could take anything sent here.
+  [[nodiscard]] bool receivers_closed() const;
+
   /// Chooses the queues that this message goes to, and encodes it for them. Its bytes must stay
   /// until it is delivered. Errors: what a codec says.
   [[nodiscard]] Result<void> aim(const OutgoingMessage& message);
@@ -56,6 +59,10 @@ class PortWriter {
   [[nodiscard]] std::int64_t ready_at() const;
   /// Before waiting until it is ready, and after.
   void expect_room(bool waiting);
+  /// The same for every queue behind the port, whichever messages will go to.
+  void expect_room_anywhere(bool waiting) {
+    for (const auto& end : ends_) end->writer.expect_room(waiting);
+  }
   /// The first chosen queue that is not ready, as `ready` last saw it; null when it saw none.
   [[nodiscard]] QueueWriter* awaited() const { return awaited_; }
 
