@@ -30,10 +30,14 @@ GroupOutcome example() {
                        .from = "cell[2].x+",
                        .to = "cell[3].x-",
                        .enqueued = 9,
-                       .dequeued = 4,
+                       .dequeued = 3,
+                       .drops = {0, 0, 1, 0, 0},
                        .left = 2,
                        .lost_with_task = 3,
-                       .bytes = 72_B}};
+                       .bytes = 72_B,
+                       .high_water = 6,
+                       .sender_blocked = std::chrono::milliseconds(250),
+                       .receiver_blocked = std::chrono::milliseconds(500)}};
   return outcome;
 }
 
@@ -53,6 +57,13 @@ TEST(Summary, TellsEverythingInOneStableForm) {
   EXPECT_EQ(json["channels"][0]["from"], "cell[2].x+");
   EXPECT_EQ(json["channels"][0]["lost_with_task"], 3);
   EXPECT_EQ(json["channels"][0]["payload_bytes"], 72);
+  EXPECT_EQ(json["channels"][0]["type"], "fifo");
+  EXPECT_EQ(json["channels"][0]["dropped"], 1);
+  EXPECT_EQ(json["channels"][0]["drops"]["expired"], 1);
+  EXPECT_EQ(json["channels"][0]["drops"]["overflow"], 0);
+  EXPECT_EQ(json["channels"][0]["high_water"], 6);
+  EXPECT_EQ(json["channels"][0]["sender_blocked_seconds"], 0.25);
+  EXPECT_EQ(json["channels"][0]["receiver_blocked_seconds"], 0.5);
 }
 
 TEST(Summary, OfAGroupThatNeverStartedIsWhole) {

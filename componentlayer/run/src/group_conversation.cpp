@@ -11,10 +11,13 @@
 #include <cerrno>
 #include <cstring>
 
+#include <mvm/base/log.hpp>
 #include <mvm/base/subprocess.hpp>
 #include <mvm/queuelayer/belongings.hpp>
 
 #include "link_endpoints.hpp"
+#include "status_report.hpp"
+#include "wait_report.hpp"
 
 namespace mvm::run {
 
@@ -56,7 +59,15 @@ GroupConversation::GroupConversation(const model::Plan& plan, const LaunchSettin
       settings_(settings),
       directory_(directory),
       observer_(observer),
-      cancel_(cancel) {
+      cancel_(cancel),
+      counts_(plan.wiring.size()),
+      rounds_(plan.wiring.size(), [this](std::uint32_t machine, control::Ask ask) {
+        // Before it is ready a queue VM has nothing to tell.
+        Member& member = members_[machine];
+        if (member.phase < Phase::kReady || member.phase == Phase::kDone) return false;
+        say(member, ask);
+        return true;
+      }) {
   outcome_.group = plan.group;
   for (std::uint32_t m = 0; m < plan.wiring.size(); ++m) {
     for (const auto& task : plan.wiring[m].tasks) {
@@ -77,12 +88,14 @@ GroupOutcome GroupConversation::hold() {
   started_at_ = now();
   launch_deadline_ = started_at_ + kLaunchPatience;
   observer_.on_state(GroupState::kStarting);
+  open_door();
   if (auto started = start_machines(); !started) {
     conclude(GroupState::kFailed, exit_status::kRefused, started.error().message);
     for (auto& member : members_) member.phase = Phase::kDone;
   }
   while (!all_at_least(Phase::kDone)) poll_once();
   if (released_) outcome_.ran = now() - released_at_;
+  door_.reset();
   clean_up();
   settle_channels();
   const auto followers =
@@ -133,6 +146,8 @@ void GroupConversation::poll_once() {
     if (!member.outgoing.empty()) events |= POLLOUT;
     descriptors.push_back({member.phase == Phase::kDone ? -1 : member.control.get(), events, 0});
   }
+  const auto first_of_door = descriptors.size();
+  if (door_) door_->add_descriptors(descriptors);
   const int ready = ::poll(descriptors.data(), descriptors.size(), milliseconds_to_deadline());
   give_up_on_silent();
   if (ready <= 0) return;
@@ -144,12 +159,15 @@ void GroupConversation::poll_once() {
     }
     on_control(m);
   }
+  if (door_) door_->on_ready(std::span(descriptors).subspan(first_of_door));
 }
 
-int GroupConversation::milliseconds_to_deadline() const {
-  if (!launch_deadline_ && !leave_deadline_) return -1;
-  const auto due = std::min(launch_deadline_.value_or(SteadyTime::max()),
-                            leave_deadline_.value_or(SteadyTime::max()));
+int GroupConversation::milliseconds_to_deadline() {
+  auto due = std::min(launch_deadline_.value_or(SteadyTime::max()),
+                      leave_deadline_.value_or(SteadyTime::max()));
+  if (deadlocks_) due = std::min(due, deadlocks_->tick().value_or(SteadyTime::max()));
+  if (door_) due = std::min(due, door_->tick().value_or(SteadyTime::max()));
+  if (due == SteadyTime::max()) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
 }
@@ -197,6 +215,7 @@ bool GroupConversation::in_turn(const Member& member, const control::Message& me
   if (std::holds_alternative<control::Failed>(message)) return true;
   if (std::holds_alternative<control::Ready>(message)) return member.phase == Phase::kStarting;
   if (std::holds_alternative<control::Figures>(message)) return member.phase == Phase::kEnded;
+  if (std::holds_alternative<control::Status>(message)) return member.phase > Phase::kStarting;
   const bool tasks_live = member.phase < Phase::kEnded;
   if (std::holds_alternative<control::AllEnded>(message)) {
     // A group that is stopped while it starts ends without having been ready.
@@ -204,6 +223,7 @@ bool GroupConversation::in_turn(const Member& member, const control::Message& me
   }
   return tasks_live && (std::holds_alternative<control::Output>(message) ||
                         std::holds_alternative<control::TaskStarted>(message) ||
+                        std::holds_alternative<control::Stalled>(message) ||
                         std::holds_alternative<control::TaskEnded>(message));
 }
 
@@ -233,9 +253,14 @@ void GroupConversation::on_message(std::uint32_t machine, control::Message&& mes
     if (all_at_least(Phase::kEnded)) {
       for (auto& other : members_) say(other, control::Finish{});
     }
+  } else if (std::holds_alternative<control::Stalled>(message)) {
+    on_stalled();
+  } else if (auto* status = std::get_if<control::Status>(&message)) {
+    // One that was asked for before another machine was lost comes late, and is of no use.
+    (void)rounds_.on_status(machine, std::move(*status));
   } else if (auto* figures = std::get_if<control::Figures>(&message)) {
     on_figures(machine, *figures);
-    member.phase = Phase::kDone;
+    leave(machine);
   } else if (auto* failed = std::get_if<control::Failed>(&message)) {
     conclude(GroupState::kFailed, exit_status::kRefused,
              text("machine ", plan_.machines[machine].name, ": ", failed->message));
@@ -252,7 +277,8 @@ void GroupConversation::on_ready() {
     if (member.phase == Phase::kReady) member.phase = Phase::kRunning;
     say(member, control::Release{});
   }
-  observer_.on_state(GroupState::kRunning);
+  state_ = GroupState::kRunning;
+  observer_.on_state(state_);
 }
 
 void GroupConversation::on_task_end(std::uint32_t machine, const control::TaskEnded& ended) {
@@ -284,46 +310,93 @@ void GroupConversation::on_task_end(std::uint32_t machine, const control::TaskEn
   }
 }
 
-void GroupConversation::on_figures(std::uint32_t machine, const control::Figures& figures) {
-  const auto& channels = plan_.wiring[machine].channels;
-  if (figures.channels.size() != channels.size()) return;
-  for (std::size_t i = 0; i < channels.size(); ++i) {
-    const auto& count = figures.channels[i];
-    auto& sum = counts_[channels[i].id];
-    sum.dequeued += count.dequeued;
-    sum.dropped += count.dropped;
-    // What a dead competitor had taken; where there is one receiver, see settle_channels.
-    if (channels[i].receivers.size() > 1) sum.lost_with_task += count.lost_with_task;
-    if (channels[i].sender_machine == machine) {
-      sum.enqueued = count.enqueued;
-      sum.bytes = count.bytes;
+void GroupConversation::on_figures(std::uint32_t machine, control::Figures& figures) {
+  counts_[machine] = std::move(figures.channels);
+}
+
+/// Where a channel has one receiver, what is left was lost when that one died.
+void GroupConversation::settle_channels() {
+  outcome_.channels = put_together(plan_.wiring, counts_);
+  std::unordered_map<std::uint64_t, std::uint32_t> sole_receivers;
+  for (const auto& wiring : plan_.wiring) {
+    for (const auto& channel : wiring.channels) {
+      if (channel.receivers.size() == 1) sole_receivers[channel.id] = channel.receivers.front();
     }
+  }
+  for (auto& figures : outcome_.channels) {
+    const auto sole = sole_receivers.find(figures.channel);
+    if (sole == sole_receivers.end()) continue;
+    const auto receiver = outcome_of_.find(sole->second);
+    if (receiver == outcome_of_.end()) continue;
+    if (outcome_.tasks[receiver->second].end == TaskEnd::kSucceeded) continue;
+    figures.lost_with_task += std::exchange(figures.left, 0);
   }
 }
 
-/// Puts the machines' counts of each channel together: what was enqueued and not dequeued was left,
-/// or lost with the receiver that died.
-void GroupConversation::settle_channels() {
-  for (std::uint32_t machine = 0; machine < plan_.wiring.size(); ++machine) {
-    for (const auto& channel : plan_.wiring[machine].channels) {
-      if (channel.sender_machine != machine) continue;
-      const auto& sum = counts_[channel.id];
-      ChannelFigures figures;
-      figures.channel = channel.id;
-      figures.from = channel.sender_port;
-      figures.to = channel.receiver_port;
-      figures.enqueued = sum.enqueued;
-      figures.dequeued = sum.dequeued;
-      figures.dropped = sum.dropped;
-      figures.bytes = sum.bytes;
-      const auto unread = sum.enqueued - std::min(sum.enqueued, sum.dequeued + sum.dropped);
-      const auto& receiver = outcome_.tasks[outcome_of_.at(channel.receivers.front())];
-      const bool died = channel.receivers.size() == 1 && receiver.end != TaskEnd::kSucceeded;
-      figures.lost_with_task = died ? unread : std::min(unread, sum.lost_with_task);
-      figures.left = unread - figures.lost_with_task;
-      outcome_.channels.push_back(std::move(figures));
-    }
+/// A group without a door runs as well; it only cannot be asked.
+void GroupConversation::open_door() {
+  if (plan_.wiring.empty() || plan_.wiring.front().door.empty()) return;
+  auto door =
+      GroupDoor::open(plan_.wiring.front().door,
+                      {.heard = [this](GroupDoor::Caller caller,
+                                       DoorFrame&& frame) { on_door(caller, std::move(frame)); },
+                       .gone = {}});
+  if (door) {
+    door_ = std::move(*door);
+  } else {
+    log_warning("mvm top, inspect and explain cannot reach this group: ", door.error().message);
   }
+}
+
+void GroupConversation::on_door(GroupDoor::Caller caller, DoorFrame&& frame) {
+  const auto answer = [this, caller](auto&& words_of) {
+    rounds_.wish([this, caller, words_of](const StatusRounds::Statuses& statuses) {
+      if (door_) door_->say(caller, {DoorKind::kAnswer, words_of(statuses)});
+    });
+  };
+  switch (frame.kind) {
+    case DoorKind::kAskStatus:
+      return answer([this](const StatusRounds::Statuses& statuses) {
+        return status_json(plan_, state_, released_ ? now() - released_at_ : Duration(0),
+                           graph().look(statuses), statuses);
+      });
+    case DoorKind::kAskWaits:
+      return answer([this](const StatusRounds::Statuses& statuses) {
+        return waits_json(plan_.group, graph().look(statuses));
+      });
+    case DoorKind::kAskExplanation:
+      return answer([this](const StatusRounds::Statuses& statuses) {
+        return wait_words(graph().look(statuses));
+      });
+    default:
+      return door_->refuse(caller, "this group has no port that is open to programs outside");
+  }
+}
+
+const queue::WaitGraph& GroupConversation::graph() {
+  if (!graph_) graph_ = std::make_unique<queue::WaitGraph>(plan_.wiring);
+  return *graph_;
+}
+
+void GroupConversation::on_stalled() {
+  if (settings_.on_deadlock == model::DeadlockAction::kIgnore || !released_ || stopping_) return;
+  if (!deadlocks_) {
+    deadlocks_ = std::make_unique<DeadlockWatch>(
+        graph(), rounds_, [this](const queue::GroupWaits& waits) { on_deadlock(waits); });
+  }
+  deadlocks_->on_stalled();
+}
+
+void GroupConversation::on_deadlock(const queue::GroupWaits& waits) {
+  if (stopping_) return;
+  outcome_.deadlocks += static_cast<std::uint32_t>(waits.knots.size());
+  if (auto stored = directory_.store(kWaitsFile, waits_json(plan_.group, waits)); !stored) {
+    log_warning(stored.error().message);
+  }
+  observer_.on_deadlock(waits, deadlock_words(waits));
+  if (settings_.on_deadlock != model::DeadlockAction::kEnd) return;
+  conclude(GroupState::kFailed, exit_status::kDeadlock, deadlock_sentence(waits));
+  stop_all(control::StopReason::kFailure);
 }
 
 void GroupConversation::clean_up() {
@@ -361,12 +434,18 @@ void GroupConversation::on_lost(std::uint32_t machine) {
   Member& member = members_[machine];
   if (member.phase == Phase::kDone) return;
   conclude(GroupState::kFailed, exit_status::kRefused, loss_of(machine));
-  member.phase = Phase::kDone;
+  leave(machine);
   member.control.reset();
   stop_all(control::StopReason::kFailure);
   if (all_at_least(Phase::kEnded)) {
     for (auto& other : members_) say(other, control::Finish{});
   }
+}
+
+/// The conversation with one queue VM is over.
+void GroupConversation::leave(std::uint32_t machine) {
+  members_[machine].phase = Phase::kDone;
+  rounds_.on_gone(machine);
 }
 
 std::string GroupConversation::loss_of(std::uint32_t machine) const {
@@ -384,6 +463,7 @@ std::string GroupConversation::loss_of(std::uint32_t machine) const {
 
 void GroupConversation::stop_all(control::StopReason reason) {
   stopping_ = true;
+  if (deadlocks_) deadlocks_->stop();
   for (auto& member : members_) {
     if (member.phase < Phase::kEnded) say(member, control::Stop{reason});
   }

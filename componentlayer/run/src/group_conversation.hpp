@@ -13,7 +13,12 @@
 #include <mvm/base/unique_fd.hpp>
 #include <mvm/oslayer/machine.hpp>
 #include <mvm/queuelayer/control_protocol.hpp>
+#include <mvm/run/group_door.hpp>
 #include <mvm/run/group_runner.hpp>
+
+#include "channel_figures.hpp"
+#include "deadlock_watch.hpp"
+#include "status_rounds.hpp"
 
 namespace mvm::run {
 
@@ -41,17 +46,23 @@ class GroupConversation {
 
   [[nodiscard]] Result<void> start_machines();
   void poll_once();
-  [[nodiscard]] int milliseconds_to_deadline() const;
+  [[nodiscard]] int milliseconds_to_deadline();
   void give_up_on_silent();
+  void open_door();
+  void on_door(GroupDoor::Caller caller, DoorFrame&& frame);
+  [[nodiscard]] const queue::WaitGraph& graph();
+  void on_stalled();
+  void on_deadlock(const queue::GroupWaits& waits);
   void on_control(std::uint32_t machine);
   [[nodiscard]] bool in_turn(const Member& member, const queue::control::Message& message) const;
   void on_message(std::uint32_t machine, queue::control::Message&& message);
   void on_cancel();
   void on_ready();
   void on_task_end(std::uint32_t machine, const queue::control::TaskEnded& ended);
-  void on_figures(std::uint32_t machine, const queue::control::Figures& figures);
+  void on_figures(std::uint32_t machine, queue::control::Figures& figures);
   void on_breach(std::uint32_t machine, std::string_view what);
   void on_lost(std::uint32_t machine);
+  void leave(std::uint32_t machine);
   [[nodiscard]] std::string loss_of(std::uint32_t machine) const;
   void say(Member& member, const queue::control::Message& message);
   void stop_all(queue::control::StopReason reason);
@@ -69,7 +80,12 @@ class GroupConversation {
   std::vector<Member> members_;
   std::unordered_map<std::uint32_t, const queue::TaskSpec*> spec_of_;
   std::unordered_map<std::uint32_t, std::size_t> outcome_of_;  ///< by task id
-  std::unordered_map<std::uint64_t, queue::control::ChannelCount> counts_;
+  std::vector<MachineCounts> counts_;
+  StatusRounds rounds_;
+  std::unique_ptr<queue::WaitGraph> graph_;   ///< made when it is needed
+  std::unique_ptr<DeadlockWatch> deadlocks_;  ///< likewise
+  std::unique_ptr<GroupDoor> door_;
+  GroupState state_ = GroupState::kStarting;
   GroupOutcome outcome_;
   bool concluded_ = false;
   bool released_ = false;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <mvm/run/group_outcome.hpp>
 
+#include <numeric>
+
 #include <array>
 
 namespace mvm::run {
@@ -28,6 +30,26 @@ std::optional<GroupState> parse_group_state(std::string_view word) {
 
 std::string_view to_string(TaskEnd end) {
   return kEndWords[static_cast<std::size_t>(end)];
+}
+
+std::uint64_t ChannelFigures::dropped() const {
+  return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0});
+}
+
+std::string_view to_string(queue::DropCause cause) {
+  switch (cause) {
+    case queue::DropCause::kOverflow:
+      return "overflow";
+    case queue::DropCause::kLost:
+      return "lost";
+    case queue::DropCause::kExpired:
+      return "expired";
+    case queue::DropCause::kLate:
+      return "late";
+    case queue::DropCause::kSuperseded:
+      return "superseded";
+  }
+  return "overflow";
 }
 
 }  // namespace mvm::run

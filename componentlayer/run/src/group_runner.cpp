@@ -3,6 +3,8 @@
 
 #include <sys/prctl.h>
 
+#include <mvm/run/group_door.hpp>
+
 #include "group_conversation.hpp"
 #include "link_endpoints.hpp"
 
@@ -26,6 +28,7 @@ GroupOutcome GroupRunner::run() {
     outcome.cause = chosen.error().message;
     return outcome;
   }
+  if (!plan_.wiring.empty()) plan_.wiring.front().door = door_path(plan_.group).string();
   return GroupConversation(plan_, settings_, directory_, observer_, cancel_).hold();
 }
 

@@ -9,6 +9,8 @@
 
 #include <mvm/base/unique_fd.hpp>
 
+#include "channel_figures.hpp"
+
 namespace mvm::run {
 namespace {
 
@@ -29,6 +31,7 @@ Json head_of(const GroupOutcome& outcome) {
           {"state", to_string(outcome.state)},
           {"exit_status", outcome.exit_status},
           {"cause", outcome.cause},
+          {"deadlocks", outcome.deadlocks},
           {"build_seconds", seconds(outcome.build)},
           {"start_seconds", seconds(outcome.start)},
           {"run_seconds", seconds(outcome.ran)}};
@@ -48,15 +51,7 @@ Json describe(const TaskOutcome& task) {
 }
 
 Json describe(const ChannelFigures& channel) {
-  return {{"channel", channel.channel},
-          {"from", channel.from},
-          {"to", channel.to},
-          {"enqueued", channel.enqueued},
-          {"dequeued", channel.dequeued},
-          {"dropped", channel.dropped},
-          {"left", channel.left},
-          {"lost_with_task", channel.lost_with_task},
-          {"payload_bytes", channel.bytes.count}};
+  return describe_channel(channel, "left");
 }
 
 /// One element per line: a person can read it, `grep` can filter it.

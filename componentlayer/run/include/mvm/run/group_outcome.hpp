@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,6 +9,8 @@
 #include <vector>
 
 #include <mvm/base/units.hpp>
+#include <mvm/queuelayer/arena_layout.hpp>
+#include <mvm/queuelayer/wiring_plan.hpp>
 
 namespace mvm::run {
 
@@ -65,18 +68,30 @@ struct TaskOutcome {
 };
 
 /// What one channel did, counted in messages: enqueued = dequeued + dropped + left +
-/// lost_with_task.
+/// lost_with_task, once the group has ended.
 struct ChannelFigures {
   std::uint64_t channel = 0;
   std::string from;  ///< "cell[0].x+"
   std::string to;    ///< "cell[1].x-", or "worker[*].in" for a shared queue
+  queue::QueueType type = queue::QueueType::kFifo;
+  queue::Overflow overflow = queue::Overflow::kBlock;
+  std::uint32_t capacity = 0;  ///< messages
   std::uint64_t enqueued = 0;
   std::uint64_t dequeued = 0;
-  std::uint64_t dropped = 0;
-  std::uint64_t left = 0;            ///< still in the queue at the end, receiver alive to the end
+  std::array<std::uint64_t, queue::kDropCauses> drops{};  ///< by queue::DropCause
+  std::uint64_t left = 0;            ///< still in the queue: its depth while the group runs
   std::uint64_t lost_with_task = 0;  ///< unread when their receiver died
   Bytes bytes;                       ///< payload enqueued
+  std::uint64_t high_water = 0;      ///< the most messages that were in the queue at a time
+  Duration sender_blocked{0};        ///< waited for room
+  Duration receiver_blocked{0};      ///< waited for messages, all receivers together
+  bool closed = false;               ///< nothing more will come
+
+  [[nodiscard]] std::uint64_t dropped() const;
 };
+
+/// "overflow", "lost", …: as in summaries.
+[[nodiscard]] std::string_view to_string(queue::DropCause cause);
 
 /// The result of a group, as `summary.json` tells it.
 struct GroupOutcome {
@@ -84,6 +99,7 @@ struct GroupOutcome {
   GroupState state = GroupState::kPending;
   int exit_status = exit_status::kRefused;
   std::string cause;  ///< one sentence: "cell[2] exited with 7", "wall-time of 2 s passed"
+  std::uint32_t deadlocks = 0;  ///< knots of tasks that waited for each other
   Duration build{0};
   Duration start{0};  ///< from built to released
   Duration ran{0};    ///< from release to the last task's end

@@ -10,6 +10,8 @@
 #include <mvm/base/result.hpp>
 #include <mvm/base/unique_fd.hpp>
 #include <mvm/model/plan.hpp>
+#include <mvm/model/profile.hpp>
+#include <mvm/queuelayer/wait_graph.hpp>
 #include <mvm/run/group_outcome.hpp>
 #include <mvm/run/run_directory.hpp>
 
@@ -24,9 +26,12 @@ class GroupObserver {
   virtual void on_output(const queue::TaskSpec& /*task*/, RunDirectory::Stream,
                          std::string_view /*bytes*/) {}
   virtual void on_task_end(const TaskOutcome&) {}
+  /// Tasks wait for each other and will for ever. `words` are for people: whole lines. Told once of
+  /// each such knot; what follows is up to LaunchSettings::on_deadlock.
+  virtual void on_deadlock(const queue::GroupWaits&, std::string_view /*words*/) {}
 };
 
-/// How queue VMs are started.
+/// How queue VMs are started, and what is done about their groups.
 struct LaunchSettings {
   std::filesystem::path queue_vm;  ///< the mvmq program
   /// Put before the mvmq command, as an rsh agent: words with {machine} and {name} replaced. Empty:
@@ -35,6 +40,7 @@ struct LaunchSettings {
   /// With `launch`: "tcp://ADDRESS:PORT" with {machine}, where each mvmq listens for the others.
   /// Empty: unix sockets in the user's runtime folder.
   std::string endpoint;
+  model::DeadlockAction on_deadlock = model::DeadlockAction::kEnd;
 };
 
 /// Runs one planned and built group to its end: starts a queue VM per machine, hands out wiring

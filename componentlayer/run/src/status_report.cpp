@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "status_report.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "channel_figures.hpp"
+
+namespace mvm::run {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double seconds(std::int64_t nanoseconds) {
+  return static_cast<double>(nanoseconds) / 1e9;
+}
+
+/// What the task's longest wait is for: "receive prev"; empty when it does not wait.
+std::string wait_of(const queue::TaskWaits& task) {
+  const auto longest =
+      std::ranges::max_element(task.waits, {}, [](const auto& wait) { return wait.wait.lasted; });
+  if (longest == task.waits.end()) return {};
+  const auto kind = longest->wait.kind;
+  const auto verb = kind == queue::WaitKind::kSend         ? "send "
+                    : kind == queue::WaitKind::kCollective ? "meet "
+                                                           : "receive ";
+  return verb + longest->place;
+}
+
+Json task_json(const queue::TaskWaits& task) {
+  Duration lasted{0};
+  for (const auto& wait : task.waits) lasted = std::max(lasted, wait.wait.lasted);
+  return {{"task", task.name},
+          {"id", task.task},
+          {"machine", task.machine},
+          {"condition", queue::to_string(task.condition)},
+          {"threads", task.threads},
+          {"waits_for", wait_of(task)},
+          {"waits_seconds", seconds(lasted.count())}};
+}
+
+}  // namespace
+
+std::string status_json(const model::Plan& plan, GroupState state, Duration ran,
+                        const queue::GroupWaits& waits,
+                        std::span<const queue::control::Status> statuses) {
+  std::vector<MachineCounts> counts;
+  std::int64_t time = 0;
+  for (const auto& status : statuses) {
+    counts.push_back(status.channels);
+    time = std::max(time, status.group_time_ns);
+  }
+  Json json = {{"format", 1},
+               {"group", plan.group},
+               {"state", to_string(state)},
+               {"run_seconds", seconds(ran.count())},
+               {"clock_seconds", seconds(time)},
+               {"deadlock", !waits.knots.empty()},
+               {"tasks", Json::array()},
+               {"queues", Json::array()}};
+  for (const auto& task : waits.tasks) json["tasks"].push_back(task_json(task));
+  for (const auto& channel : put_together(plan.wiring, counts)) {
+    auto& entry = json["queues"].emplace_back(describe_channel(channel, "depth"));
+    entry["closed"] = channel.closed;
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace mvm::run
