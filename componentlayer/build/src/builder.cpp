@@ -25,9 +25,15 @@ namespace fs = std::filesystem;
 
 constexpr Bytes kMaxSource = 256_MiB;
 
-/// The job's name as a file name: it is what `top` and a debugger show of a task.
-std::string program_name(std::string_view job) {
-  std::string name(job);
+/// For messages.
+std::string words_for(const BuildRequest& request) {
+  return text(request.product == Product::kPlugin ? "plugin '" : "job '", request.job, '\'');
+}
+
+/// The name as a file name: it is what `top` and a debugger show of a task, and what errors call a
+/// plugin.
+std::string product_name(const BuildRequest& request) {
+  std::string name = request.job;
   for (auto& letter : name) {
     const bool plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
                        (letter >= '0' && letter <= '9') || letter == '_';
@@ -35,7 +41,18 @@ std::string program_name(std::string_view job) {
   }
   constexpr std::size_t kLongest = 64;
   name.resize(std::min(name.size(), kLongest));
-  return name.empty() || name == layout::kManifest ? "job" : name;
+  if (name.empty() || name == layout::kManifest) name = "job";
+  return request.product == Product::kPlugin ? name + ".so" : name;
+}
+
+/// The request with the flags that its product needs, before the user's own. One list serves
+/// compiling, precompiling and linking, and all keys of the cache.
+BuildRequest with_product_flags(BuildRequest request) {
+  if (request.product == Product::kPlugin) {
+    auto& flags = request.options.flags;
+    flags.insert(flags.begin(), {"-fPIC", "-shared", "-Wl,-z,defs"});
+  }
+  return request;
 }
 
 /// Takes the escape sequences of terminal colours (ESC [ … letter) out of diagnostics.
@@ -98,13 +115,13 @@ class ProgramBuild {
     for (const auto& path : request_.sources) {
       auto source = digests_.read(path);
       if (!source) {
-        return fail(ErrorCode::kNotFound, "job '", request_.job, "': source ", path.string(), ": ",
+        return fail(ErrorCode::kNotFound, words_for(request_), ": source ", path.string(), ": ",
                     source.error().message);
       }
       units_.push_back({std::move(*source), false});
     }
     Hasher hasher;
-    hasher.add(command_.link_identity()).add(program_name(request_.job));
+    hasher.add(command_.link_identity()).add(product_name(request_));
     for (const auto& unit : units_) {
       hasher.add(folder_.portable(unit.source.path)).add(unit.source.digest);
     }
@@ -170,7 +187,7 @@ class ProgramBuild {
     const auto prepared = work.path() / "program";
     const auto depfile = work.path() / "program.d";
     Manifest manifest;
-    manifest.product = program_name(request_.job);
+    manifest.product = product_name(request_);
     if (const auto made = make_folder(prepared); !made) {
       return fail(cache_.cache_error(made.error().message));
     }
@@ -181,7 +198,7 @@ class ProgramBuild {
                   .directory = folder_.path(),
                   .temporary = work.path(),
                   .lock = work.lock(),
-                  .what = text("linking job '", request_.job, "'")},
+                  .what = text("linking ", words_for(request_))},
                  {settings_.time_limit, settings_.memory_limit, settings_.cancel});
     if (!words) {
       return fail(words.error().code, with_source_names(words.error().message, objects));
@@ -237,14 +254,15 @@ BuiltProgram Builder::State::keep(CacheEntry entry, bool from_cache) {
 Builder::Builder(BuildSettings settings) : state_(std::make_unique<State>(std::move(settings))) {}
 Builder::~Builder() = default;
 
-Result<BuiltProgram> Builder::build(const BuildRequest& request, const BuildProgress& progress) {
+Result<BuiltProgram> Builder::build(const BuildRequest& wanted, const BuildProgress& progress) {
   const auto started = now();
-  if (request.sources.empty()) {
-    return fail(ErrorCode::kInvalidProfile, "job '", request.job, "' has no sources");
+  if (wanted.sources.empty()) {
+    return fail(ErrorCode::kInvalidProfile, words_for(wanted), " has no sources");
   }
-  if (const auto good = check_options(request.job, request.options); !good) {
+  if (const auto good = check_options(words_for(wanted), wanted.options); !good) {
     return fail(good.error());
   }
+  const auto request = with_product_flags(wanted);
   if (const auto ready = state_->cache.prepare(); !ready) return fail(ready.error());
   const auto compiler =
       identify_compiler(request.options.compiler, state_->cache, state_->limits());

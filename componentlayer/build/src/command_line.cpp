@@ -63,9 +63,9 @@ void add_all(Hasher& hasher, const std::vector<std::string>& words) {
 
 }  // namespace
 
-Result<void> check_options(const std::string& job, const model::BuildOptions& options) {
-  const auto refuse = [&job](const auto&... words) {
-    return fail(ErrorCode::kInvalidProfile, "job '", job, "': ", words...);
+Result<void> check_options(const std::string& what, const model::BuildOptions& options) {
+  const auto refuse = [&what](const auto&... words) {
+    return fail(ErrorCode::kInvalidProfile, what, ": ", words...);
   };
   if (options.standard.empty() || options.standard.find_first_of(" \t\n") != std::string::npos) {
     return refuse("'", options.standard, "' is no language standard; write std=\"c++20\"");

@@ -58,8 +58,9 @@ class CommandLine {
   const JobFolder& folder_;
 };
 
-/// Refuses options that could not do what they say: kInvalidProfile, naming the option.
-[[nodiscard]] Result<void> check_options(const std::string& job,
+/// Refuses options that could not do what they say: kInvalidProfile, naming the option. `what` is
+/// "job 'cell'".
+[[nodiscard]] Result<void> check_options(const std::string& what,
                                          const model::BuildOptions& options);
 
 }  // namespace mvm::build

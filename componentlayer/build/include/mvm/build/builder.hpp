@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -34,14 +35,22 @@ struct BuildSettings {
 /// installed, or its build tree.
 [[nodiscard]] BuildSettings default_build_settings();
 
-/// What is built: the sources and options of one job.
-struct BuildRequest {
-  std::string job;
-  std::vector<std::filesystem::path> sources;  ///< absolute; "*.c" is C17, all others are C++
-  model::BuildOptions options;
+/// What comes out of sources.
+enum class Product : std::uint8_t {
+  kProgram,  ///< an executable
+  kPlugin,   ///< a shared object that tasks load: a user's codec or queue type
 };
 
-/// A program in the cache. It stays there at least until `Builder` that returned it is destroyed.
+/// What is built: the sources and options of one job or plugin.
+struct BuildRequest {
+  std::string job;                             ///< or the plugin's name
+  std::vector<std::filesystem::path> sources;  ///< absolute; "*.c" is C17, all others are C++
+  model::BuildOptions options;
+  Product product = Product::kProgram;
+};
+
+/// A program or plugin in the cache. It stays there at least until `Builder` that returned it is
+/// destroyed.
 struct BuiltProgram {
   std::filesystem::path program;
   bool from_cache = false;
@@ -61,6 +70,7 @@ using BuildProgress = std::function<void(const std::string& job, unsigned done, 
 /// profile's own flags, in the deepest folder that holds all the sources. A unit that includes
 /// <mvm/job.hpp> before anything but standard headers starts from a precompiled one, which is made
 /// at low priority beside the first build that could have used it.
+/// A plugin is built in the same way, as NAME.so; a symbol that nobody defines is an error then.
 ///
 /// Several builders, also in several processes, may share one cache; any may be killed at any time.
 /// The destructor waits for a precompiled header that is being made, usually 0.3 s after the first
