@@ -39,6 +39,15 @@ static constexpr StopReason last(StopReason) {
 static constexpr TaskState last(TaskState) {
   return TaskState::kEnded;
 }
+static constexpr OutsideWay last(OutsideWay) {
+  return OutsideWay::kDequeue;
+}
+static constexpr OutsideGoing last(OutsideGoing) {
+  return OutsideGoing::kGone;
+}
+static constexpr OutsideEnd last(OutsideEnd) {
+  return OutsideEnd::kRefused;
+}
 
 // The payloads: fields in this order. Any change here is a new kVersion.
 
@@ -110,6 +119,27 @@ std::uint64_t ChannelCount::dropped() const {
   return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0});
 }
 
+template <wire::Either<OutsideOpen> Self>
+static auto fields(Self& open) {
+  return std::tie(open.session, open.port, open.way, open.limit);
+}
+template <wire::Either<OutsideData> Self>
+static auto fields(Self& data) {
+  return std::tie(data.session, data.bytes);
+}
+template <wire::Either<OutsideDone> Self>
+static auto fields(Self& done) {
+  return std::tie(done.session, done.messages, done.bytes);
+}
+template <wire::Either<OutsideLeave> Self>
+static auto fields(Self& leave) {
+  return std::tie(leave.session, leave.how);
+}
+template <wire::Either<OutsideClosed> Self>
+static auto fields(Self& closed) {
+  return std::tie(closed.session, closed.end, closed.code, closed.message);
+}
+
 namespace {
 
 constexpr std::size_t kHeaderSize = 8;
@@ -122,12 +152,28 @@ struct Kind {
 };
 constexpr std::uint32_t kSmall = 64;
 constexpr std::uint32_t kTextFrame = kMaxText + kSmall;
+constexpr std::uint32_t kNameFrame = kMaxNameLength + kSmall;
 constexpr std::array kKinds{
-    Kind{"Hello", kSmall},     Kind{"Start", kMaxFrame},   Kind{"Ready", kSmall},
-    Kind{"Release", 0},        Kind{"Output", kTextFrame}, Kind{"TaskStarted", kSmall},
-    Kind{"TaskEnded", kSmall}, Kind{"Stop", kSmall},       Kind{"AllEnded", 0},
-    Kind{"Finish", 0},         Kind{"Figures", kMaxFrame}, Kind{"Failed", kTextFrame},
-    Kind{"Stalled", 0},        Kind{"Ask", kSmall},        Kind{"Status", kMaxFrame},
+    Kind{"Hello", kSmall},
+    Kind{"Start", kMaxFrame},
+    Kind{"Ready", kSmall},
+    Kind{"Release", 0},
+    Kind{"Output", kTextFrame},
+    Kind{"TaskStarted", kSmall},
+    Kind{"TaskEnded", kSmall},
+    Kind{"Stop", kSmall},
+    Kind{"AllEnded", 0},
+    Kind{"Finish", 0},
+    Kind{"Figures", kMaxFrame},
+    Kind{"Failed", kTextFrame},
+    Kind{"Stalled", 0},
+    Kind{"Ask", kSmall},
+    Kind{"Status", kMaxFrame},
+    Kind{"OutsideOpen", kNameFrame},
+    Kind{"OutsideData", kTextFrame},
+    Kind{"OutsideDone", kSmall},
+    Kind{"OutsideLeave", kSmall},
+    Kind{"OutsideClosed", kTextFrame},
 };
 static_assert(kKinds.size() == std::variant_size_v<Message>);
 
@@ -140,6 +186,12 @@ void put_payload(wire::Writer& writer, const Payload& payload) {
 void put_payload(wire::Writer& writer, const Failed& failed) {
   writer.put(failed.code);
   writer.put(failed.message.substr(0, kMaxText));
+}
+void put_payload(wire::Writer& writer, const OutsideClosed& closed) {
+  writer.put(closed.session);
+  writer.put(closed.end);
+  writer.put(closed.code);
+  writer.put(closed.message.substr(0, kMaxText));
 }
 
 template <typename Payload>

@@ -61,6 +61,10 @@ Result<void> PortWriter::add_end(std::uint32_t channel, const Plugins& plugins) 
   return {};
 }
 
+bool PortWriter::receivers_closed() const {
+  return std::ranges::all_of(ends_, [](const auto& end) { return end->writer.receiver_closed(); });
+}
+
 Result<void> PortWriter::aim(const OutgoingMessage& message) {
   message_ = message;
   targets_.clear();

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@
 #include <mvm/queuelayer/channel_ends.hpp>
 #include <mvm/queuelayer/control_protocol.hpp>
 #include <mvm/queuelayer/machine_link.hpp>
+#include <mvm/queuelayer/outside_door.hpp>
 #include <mvm/queuelayer/task_supervisor.hpp>
 #include <mvm/queuelayer/wait_watch.hpp>
 #include <mvm/queuelayer/waiter.hpp>
@@ -87,8 +89,9 @@ struct QueueVm::State {
   control::FrameReader reader;
   OutgoingBytes outgoing;  ///< frames that the starter has not taken yet
   UniqueFd signals;
-  UniqueFd link_spoke;  ///< an eventfd: the link's thread has something to say
+  UniqueFd link_spoke;  ///< an eventfd: the link's or the door's thread has something to say
   std::mutex link_mutex;
+  std::vector<control::OutsideReply> door_said;
   std::optional<Error> link_error;
   bool link_connected = false;
 
@@ -103,6 +106,7 @@ struct QueueVm::State {
   std::vector<pid_t> pids;  ///< of the tasks, in the plan's order
   std::unique_ptr<WaitWatch> watch;
   std::unique_ptr<MachineLink> link;
+  std::unique_ptr<OutsideDoor> door;
 
   void send(const control::Message& message) {
     if (!control_lost) outgoing.append(control::encode(message));
@@ -118,10 +122,12 @@ struct QueueVm::State {
   void on_signal();
   void on_link();
   void answer(const control::Ask& ask);
+  [[nodiscard]] bool pass_to_door(control::Message& message);
   std::optional<SteadyTime> do_what_is_due();
   void start(WiringPlan&& received);
   [[nodiscard]] Result<void> set_up();
   [[nodiscard]] Result<void> open_link();
+  [[nodiscard]] Result<void> open_door();
   void ready_when_linked();
   [[nodiscard]] bool is_link_connected() {
     const std::scoped_lock lock(link_mutex);
@@ -150,6 +156,7 @@ int QueueVm::run() {
   s.send(control::Hello{::getpid()});
   while (s.phase != State::Phase::kDone) s.poll_once();
 
+  s.door.reset();
   s.link.reset();
   if (s.supervisor) {
     s.supervisor->stop(control::StopReason::kKill);
@@ -245,6 +252,8 @@ void QueueVm::State::on_message(control::Message&& message) {
     }
   } else if (auto* ask = std::get_if<control::Ask>(&message); ask && phase >= Phase::kReady) {
     answer(*ask);
+  } else if (phase >= Phase::kReady && pass_to_door(message)) {
+    return;
   } else if (std::holds_alternative<control::Finish>(message) && phase == Phase::kEnded) {
     finish();
   } else {
@@ -286,6 +295,9 @@ Result<void> QueueVm::State::set_up() {
   if (needs_link(plan)) {
     if (auto opened = open_link(); !opened) return opened;
   }
+  if (!plan.outside.empty()) {
+    if (auto opened = open_door(); !opened) return opened;
+  }
   const auto is_follower = [this](std::uint32_t task) {
     return arena->endpoint(task).follower.load(std::memory_order_acquire) != 0;
   };
@@ -326,6 +338,37 @@ Result<void> QueueVm::State::open_link() {
   return {};
 }
 
+Result<void> QueueVm::State::open_door() {
+  auto opened = OutsideDoor::open(plan, *arena, [this](std::vector<control::OutsideReply> replies) {
+    const std::scoped_lock lock(link_mutex);
+    std::ranges::move(replies, std::back_inserter(door_said));
+    ::eventfd_write(link_spoke.get(), 1);
+  });
+  if (!opened) return fail(opened.error());
+  door = std::move(*opened);
+  return {};
+}
+
+/// False when it is not about programs outside.
+bool QueueVm::State::pass_to_door(control::Message& message) {
+  const auto pass = [this](auto&& body) {
+    using Body = std::decay_t<decltype(body)>;
+    if constexpr (std::is_constructible_v<control::OutsideRequest, Body&&>) {
+      if (door) {
+        door->hear(std::move(body));
+      } else if constexpr (std::is_same_v<Body, control::OutsideOpen>) {
+        send(control::OutsideClosed{body.session, control::OutsideEnd::kRefused,
+                                    ErrorCode::kNotFound,
+                                    "no port of this group is open to programs outside"});
+      }
+      return true;
+    } else {
+      return false;
+    }
+  };
+  return std::visit(pass, std::move(message));
+}
+
 void QueueVm::State::on_task_end(std::uint32_t task, const control::TaskEnded& ended) {
   const bool by_itself = ended.kind == control::EndKind::kExited && ended.status == 0;
   arena->endpoint(task).state.store(static_cast<std::uint32_t>(EndpointState::kEnded),
@@ -352,6 +395,7 @@ void QueueVm::State::end_when_all_ended() {
 }
 
 void QueueVm::State::finish() {
+  door.reset();
   link.reset();
   send(control::Figures{ends->figures()});
   success = true;
@@ -407,11 +451,16 @@ void QueueVm::State::on_link() {
   eventfd_t count = 0;
   ::eventfd_read(link_spoke.get(), &count);
   std::optional<Error> error;
+  std::vector<control::OutsideReply> replies;
   {
     const std::scoped_lock lock(link_mutex);
     error.swap(link_error);
+    replies.swap(door_said);
   }
   if (error) return fail_group(*error);
+  for (auto& reply : replies) {
+    std::visit([this](auto&& body) { send(std::forward<decltype(body)>(body)); }, std::move(reply));
+  }
   ready_when_linked();
 }
 

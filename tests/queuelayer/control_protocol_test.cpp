@@ -60,6 +60,11 @@ std::vector<Message> one_of_each() {
       Stalled{},
       Ask{77},
       Status{77, 123'456'789, {sample_status(3), sample_status(4)}, {sample_count(1)}},
+      OutsideOpen{5, "jobs", OutsideWay::kDequeue, 12},
+      OutsideData{5, std::string("\4\0\0\0jobs", 8)},
+      OutsideDone{5, 1, 8},
+      OutsideLeave{5, OutsideGoing::kEndPort},
+      OutsideClosed{5, OutsideEnd::kRefused, ErrorCode::kNotFound, "there is no port jobs"},
   };
 }
 
@@ -121,7 +126,7 @@ TEST(ControlProtocol, NamesWhatIsWrongWithAFrame) {
             "the peer speaks version 3 of the control protocol, we speak 2; use mvm and mvmq of "
             "the same release");
   EXPECT_EQ(error_of(frame(0, "")), "the peer sent a control frame of unknown kind 0");
-  EXPECT_EQ(error_of(frame(16, "")), "the peer sent a control frame of unknown kind 16");
+  EXPECT_EQ(error_of(frame(21, "")), "the peer sent a control frame of unknown kind 21");
   EXPECT_EQ(error_of(std::string("MV\2\4\1\0\0\0", 8)),
             "the peer announced a control frame Release of 1 bytes, the limit is 0");
   EXPECT_EQ(error_of(std::string("MV\2\2\1\0\0\x18", 8)),

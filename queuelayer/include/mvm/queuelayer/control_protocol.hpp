@@ -13,6 +13,7 @@
 #include <mvm/base/result.hpp>
 #include <mvm/base/units.hpp>
 #include <mvm/queuelayer/arena_layout.hpp>
+#include <mvm/queuelayer/outside_frames.hpp>
 #include <mvm/queuelayer/wiring_plan.hpp>
 
 /// The control protocol between a queue VM and whoever started it ("the starter"), over any byte
@@ -28,6 +29,7 @@
 ///     queue VM  Stalled*                     some task has slept for a while; worth a look
 ///     starter   Ask?                         at any time after Ready
 ///     queue VM  Status                       for each Ask
+///     both      Outside…                     at any time after Ready; see outside_frames.hpp
 ///     starter   Stop?                        at any time: end all tasks, TERM, grace, KILL
 ///     queue VM  AllEnded                     the last local task has ended; links still relay
 ///     starter   Finish                       every machine's tasks have ended
@@ -121,7 +123,9 @@ struct Figures {
 struct ThreadWait {
   WaitKind kind = WaitKind::kReceive;
   std::uint32_t subject = 0;  ///< position in TaskSpec::ports or ::teams
-  std::uint32_t channel = 0;  ///< kSend: the one without room, a position in WiringPlan::channels
+  /// kSend: the one without room, a position in WiringPlan::channels. kCollective: the member that
+  /// it sleeps for.
+  std::uint32_t channel = 0;
   std::uint64_t size = 0;     ///< kSend: payload bytes; kCollective: operation number
   std::uint64_t seen = 0;     ///< as of its last look; see WaitSubject
   std::uint64_t number = 0;   ///< of this task's waits
@@ -164,7 +168,8 @@ struct Failed {
 };
 
 using Message = std::variant<Hello, Start, Ready, Release, Output, TaskStarted, TaskEnded, Stop,
-                             AllEnded, Finish, Figures, Failed, Stalled, Ask, Status>;
+                             AllEnded, Finish, Figures, Failed, Stalled, Ask, Status, OutsideOpen,
+                             OutsideData, OutsideDone, OutsideLeave, OutsideClosed>;
 
 /// One whole frame.
 [[nodiscard]] std::string encode(const Message& message);
