@@ -18,23 +18,32 @@ build::BuildSettings build_settings(const model::Profile& profile) {
   return settings;
 }
 
-Result<std::vector<build::BuiltProgram>> build_jobs(build::Builder& builder,
-                                                    const model::Profile& profile, bool quiet) {
+Result<BuiltProfile> build_jobs(build::Builder& builder, const model::Profile& profile,
+                                bool quiet) {
   ProgressLine progress(quiet);
-  std::vector<build::BuiltProgram> programs;
-  for (const auto& job : profile.jobs) {
-    const auto place = text("building ", job.name, " (", programs.size() + 1, " of ",
-                            profile.jobs.size(), " jobs)");
-    const auto show = [&](const std::string&, unsigned done, unsigned all) {
-      progress.show(text(place, ": ", done, " of ", all, " sources"));
-    };
-    auto built = builder.build({job.name, job.sources, job.build}, show);
+  BuiltProfile done;
+  const auto all = profile.jobs.size() + profile.plugins.size();
+  const auto build_one = [&](const build::BuildRequest& request) -> Result<build::BuiltProgram> {
+    const auto position = done.programs.size() + done.plugins.size() + 1;
+    const auto place = text("building ", request.job, " (", position, " of ", all, ')');
+    auto built = builder.build(request, [&](const std::string&, unsigned units, unsigned of) {
+      progress.show(text(place, ": ", units, " of ", of, " sources"));
+    });
     progress.clear();
+    if (built && !built->warnings.empty() && !quiet) complain(built->warnings);
+    return built;
+  };
+  for (const auto& job : profile.jobs) {
+    auto built = build_one({job.name, job.sources, job.build});
     if (!built) return fail(built.error());
-    if (!built->warnings.empty() && !quiet) complain(built->warnings);
-    programs.push_back(std::move(*built));
+    done.programs.push_back(std::move(*built));
   }
-  return programs;
+  for (const auto& plugin : profile.plugins) {
+    auto built = build_one({plugin.name, plugin.sources, plugin.build, build::Product::kPlugin});
+    if (!built) return fail(built.error());
+    done.plugins.push_back(std::move(*built));
+  }
+  return done;
 }
 
 int build_failure_status(const Error& error) {

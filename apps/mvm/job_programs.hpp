@@ -11,11 +11,16 @@
 
 namespace mvm::cli {
 
-/// Builds the program of each job, in the order of the profile, with progress on a terminal and the
-/// compiler's warnings on stderr. Stops at the first that fails; the error names the job.
-[[nodiscard]] Result<std::vector<build::BuiltProgram>> build_jobs(build::Builder& builder,
-                                                                  const model::Profile& profile,
-                                                                  bool quiet);
+/// What a profile's sources became.
+struct BuiltProfile {
+  std::vector<build::BuiltProgram> programs;  ///< of each job, in the order of the profile
+  std::vector<build::BuiltProgram> plugins;   ///< likewise
+};
+
+/// Builds the program of each job and each plugin, with progress on a terminal and the compiler's
+/// warnings on stderr. Stops at the first that fails; the error names the job or plugin.
+[[nodiscard]] Result<BuiltProfile> build_jobs(build::Builder& builder,
+                                              const model::Profile& profile, bool quiet);
 
 /// Settings for the builds of a profile: the installation's, with the profile's time limit.
 [[nodiscard]] build::BuildSettings build_settings(const model::Profile& profile);

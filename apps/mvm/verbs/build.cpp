@@ -14,26 +14,36 @@
 namespace mvm::cli {
 namespace {
 
-std::string json_lines(const model::Profile& profile,
-                       const std::vector<build::BuiltProgram>& programs) {
-  std::string out;
-  for (std::size_t i = 0; i < programs.size(); ++i) {
-    out += JsonLine()
-               .add("job", profile.jobs[i].name)
-               .add("program", programs[i].program.string())
-               .add("cached", programs[i].from_cache)
-               .add("seconds", std::chrono::duration<double>(programs[i].took).count())
-               .to_string();
+/// Calls `show` with the kind ("job" or "plugin"), the name, and what was built, for each.
+template <typename Show>
+void for_each_built(const model::Profile& profile, const BuiltProfile& built, const Show& show) {
+  for (std::size_t i = 0; i < built.programs.size(); ++i) {
+    show("job", profile.jobs[i].name, built.programs[i]);
   }
+  for (std::size_t i = 0; i < built.plugins.size(); ++i) {
+    show("plugin", profile.plugins[i].name, built.plugins[i]);
+  }
+}
+
+std::string json_lines(const model::Profile& profile, const BuiltProfile& built) {
+  std::string out;
+  for_each_built(profile, built, [&out](const char* kind, const std::string& name, const auto& it) {
+    out += JsonLine()
+               .add(kind, name)
+               .add("program", it.program.string())
+               .add("cached", it.from_cache)
+               .add("seconds", std::chrono::duration<double>(it.took).count())
+               .to_string();
+  });
   return out;
 }
 
-std::string table(const model::Profile& profile, const std::vector<build::BuiltProgram>& programs) {
+std::string table(const model::Profile& profile, const BuiltProfile& built) {
   Table rows({"JOB", "STATE", "TIME", "PROGRAM"});
-  for (std::size_t i = 0; i < programs.size(); ++i) {
-    rows.add({profile.jobs[i].name, programs[i].from_cache ? "cached" : "built",
-              to_string(Duration(programs[i].took)), programs[i].program.string()});
-  }
+  for_each_built(profile, built, [&rows](const char*, const std::string& name, const auto& it) {
+    rows.add({name, it.from_cache ? "cached" : "built", to_string(Duration(it.took)),
+              it.program.string()});
+  });
   return rows.to_string();
 }
 
@@ -42,14 +52,14 @@ int build_profile(const Arguments& arguments) {
   if (!profile) return 1;
   build::Builder builder(build_settings(*profile));
   const bool quiet = arguments.has("quiet");
-  const auto programs = build_jobs(builder, *profile, quiet);
-  if (!programs) {
-    complain("build", programs.error());
-    return build_failure_status(programs.error());
+  const auto built = build_jobs(builder, *profile, quiet);
+  if (!built) {
+    complain("build", built.error());
+    return build_failure_status(built.error());
   }
   if (quiet) return 0;
-  const auto words = arguments.value("output") == "json" ? json_lines(*profile, *programs)
-                                                         : table(*profile, *programs);
+  const auto words =
+      arguments.value("output") == "json" ? json_lines(*profile, *built) : table(*profile, *built);
   return write_all(STDOUT_FILENO, words) ? 0 : 1;
 }
 

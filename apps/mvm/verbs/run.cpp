@@ -42,11 +42,15 @@ Result<run::LaunchSettings> launch_settings(const Arguments& arguments) {
 }
 
 /// What a plan cannot know before building and before the run directory: programs and folders.
-void complete_plan(model::Plan& plan, const std::vector<build::BuiltProgram>& programs,
+void complete_plan(model::Plan& plan, const BuiltProfile& built,
                    const run::RunDirectory& directory) {
   for (auto& wiring : plan.wiring) {
     wiring.programs.clear();
-    for (const auto& built : programs) wiring.programs.push_back(built.program.string());
+    for (const auto& program : built.programs) wiring.programs.push_back(program.program.string());
+    // A wiring plan lists the profile's plugins in the profile's order.
+    for (std::size_t i = 0; i < wiring.plugins.size(); ++i) {
+      wiring.plugins[i].path = built.plugins[i].program.string();
+    }
     wiring.output_directory = directory.output().string();
     const auto work = directory.work() / text('m', wiring.machine);
     wiring.work_directory = work.string();
@@ -74,12 +78,11 @@ int refuse(const Error& error) {
 }
 
 /// Everything after building: wire, run, report.
-int run_group(LoadedProfile& loaded, const std::vector<build::BuiltProgram>& programs,
-              const run::LaunchSettings& settings, Duration build_time, const Interrupt& interrupt,
-              const Arguments& arguments) {
+int run_group(LoadedProfile& loaded, const BuiltProfile& built, const run::LaunchSettings& settings,
+              Duration build_time, const Interrupt& interrupt, const Arguments& arguments) {
   auto directory = make_run_directory(loaded, arguments.value("run-dir"));
   if (!directory) return refuse(directory.error());
-  complete_plan(loaded.plan, programs, *directory);
+  complete_plan(loaded.plan, built, *directory);
   const auto report = make_run_report({.json = arguments.value("output") == "json",
                                        .quiet = arguments.has("quiet"),
                                        .tags = !arguments.has("no-prefix")});
@@ -108,13 +111,13 @@ int run_profile(const Arguments& arguments) {
   auto build_options = build_settings(loaded->profile);
   build_options.cancel = interrupt->descriptor();
   build::Builder builder(std::move(build_options));
-  const auto programs = build_jobs(builder, loaded->profile, arguments.has("quiet"));
-  if (!programs) {
-    complain("run", programs.error());
-    return build_failure_status(programs.error());
+  const auto built = build_jobs(builder, loaded->profile, arguments.has("quiet"));
+  if (!built) {
+    complain("run", built.error());
+    return build_failure_status(built.error());
   }
   if (interrupt->pending()) return kInterrupted;
-  return run_group(*loaded, *programs, *settings, now() - begin, *interrupt, arguments);
+  return run_group(*loaded, *built, *settings, now() - begin, *interrupt, arguments);
 }
 
 }  // namespace
