@@ -6,6 +6,7 @@
 #include <mvm/run/group_outcome.hpp>
 
 #include "complaint.hpp"
+#include "installation.hpp"
 #include "terminal.hpp"
 
 namespace mvm::cli {
@@ -34,6 +35,12 @@ Result<BuiltProfile> build_jobs(build::Builder& builder, const model::Profile& p
     return built;
   };
   for (const auto& job : profile.jobs) {
+    if (job.command) {
+      auto wrapper = command_program();
+      if (!wrapper) return fail(wrapper.error());
+      done.programs.push_back({.program = std::move(*wrapper), .from_cache = true});
+      continue;
+    }
     auto built = build_one({job.name, job.sources, job.build});
     if (!built) return fail(built.error());
     done.programs.push_back(std::move(*built));

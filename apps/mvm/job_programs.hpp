@@ -18,7 +18,8 @@ struct BuiltProfile {
 };
 
 /// Builds the program of each job and each plugin, with progress on a terminal and the compiler's
-/// warnings on stderr. Stops at the first that fails; the error names the job or plugin.
+/// warnings on stderr. The program of a job with a <command> is the wrapper, which is there
+/// already. Stops at the first that fails; the error names the job or plugin.
 [[nodiscard]] Result<BuiltProfile> build_jobs(build::Builder& builder,
                                               const model::Profile& profile, bool quiet);
 
