@@ -1,7 +1,7 @@
 # Every package that MVM links, found once. scripts/setup installs them.
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
-find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto SSL)
 find_package(LibXml2 REQUIRED)
 find_package(pugixml REQUIRED)
 find_package(CLI11 REQUIRED)

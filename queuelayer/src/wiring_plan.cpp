@@ -94,7 +94,7 @@ static auto fields(Self& task) {
 
 template <wire::Either<MachineAddress> Self>
 static auto fields(Self& address) {
-  return std::tie(address.endpoint);
+  return std::tie(address.endpoint, address.direct);
 }
 
 template <wire::Either<LinkKeys> Self>

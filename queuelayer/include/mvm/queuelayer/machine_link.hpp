@@ -2,8 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include <mvm/base/result.hpp>
 #include <mvm/queuelayer/arena.hpp>
@@ -12,27 +14,59 @@
 
 namespace mvm::queue {
 
-/// The channels that leave or enter this machine, carried by ZeroMQ between the queue VMs of a
-/// group: one authenticated connection for each direction of each pair of machines.
+/// What a link has carried so far.
+struct LinkFigures {
+  /// One direction of one channel to or from one other machine. While `passed` at the sender's
+  /// machine is not `passed` at the receiver's, messages are on their way.
+  struct Channel {
+    std::uint64_t id = 0;
+    std::uint32_t machine = 0;  ///< the other one
+    bool leaves = false;
+    std::uint64_t passed = 0;  ///< whole messages: sent, or arrived
+    std::uint64_t done = 0;    ///< of them, those that the receiver's side needs no more
+  };
+  /// One connection to one other machine.
+  struct Peer {
+    std::uint32_t machine = 0;
+    Transport transport = Transport::kZmq;
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t bytes_received = 0;
+    std::uint64_t parcels_sent = 0;
+    std::uint64_t parcels_received = 0;
+    std::uint64_t parcels_resent = 0;
+    std::uint64_t parcels_refused = 0;  ///< damaged, or out of place
+    std::uint64_t reconnects = 0;
+  };
+  std::vector<Channel> channels;
+  std::vector<Peer> peers;
+  std::uint64_t connections_refused = 0;  ///< of strangers
+};
+
+/// The channels that leave or enter this machine, carried between the queue VMs of a group: by
+/// ZeroMQ, or by sockets of our own where the plan says so. One authenticated connection to each
+/// other machine and transport.
 ///
-/// The sender's machine keeps a message in its queue until the receiver's machine reports that the
-/// receiver has released it. So a queue's capacity holds from end to end, whatever is between, and
-/// nothing that the link holds can grow beyond the queues' own capacities.
-/// docs/link-protocol.md has the frames.
+/// The sender's machine keeps a message in its queue until the receiver's machine reports that
+/// nobody there needs it any more. So a queue's capacity holds from end to end, whatever is
+/// between, nothing that the link holds can grow beyond the queues' own capacities, and what a
+/// broken connection has lost can be sent again. docs/link-protocol.md has the conversation.
 ///
-/// Threads: one that owns all queues and sending sockets, one that receives. Both end with the
-/// object.
+/// Threads: one that owns all queues and sockets, one that watches the sockets while the first
+/// sleeps. Both end with the object.
 class MachineLink {
  public:
   /// Told by the link's first thread.
   struct Listener {
     std::function<void()> connected;  ///< once: every machine that shares a channel was heard
-    std::function<void(Error)>
-        failed;  ///< at most once, and the last: kTimedOut, kProtocol, kArena
+    /// The link gave up, or one machine: kTimedOut when not all were heard in time; kTransport when
+    /// a machine was silent for WiringPlan::reconnect: then the streams to and from it have ended,
+    /// and the others go on; kProtocol when a peer broke the protocol; kArena.
+    std::function<void(Error)> failed;
   };
 
-  /// Binds this machine's endpoint and begins to connect, for at most `patience`. kTransport. The
-  /// references must outlive the link.
+  /// Binds and begins to connect. `patience` is for all machines together. `plan`, `arena`, `ends`
+  /// must outlive the link. Errors: kTransport where an address cannot be bound, kPermission for a
+  /// folder of sockets that others may enter.
   [[nodiscard]] static Result<std::unique_ptr<MachineLink>> open(const WiringPlan& plan,
                                                                  const Arena& arena,
                                                                  ChannelEnds& ends,
@@ -42,6 +76,14 @@ class MachineLink {
   MachineLink(const MachineLink&) = delete;
   MachineLink& operator=(const MachineLink&) = delete;
   ~MachineLink();
+
+  /// Once the tasks of all machines have ended: waits until every machine has told what became of
+  /// the messages that it was sent, so that the figures of all machines agree. To be called on all
+  /// machines; each waits for the others. False when some did not answer in time.
+  bool settle(std::chrono::milliseconds patience);
+
+  /// Any thread, at any time. The numbers are read one by one while the link goes on.
+  [[nodiscard]] LinkFigures figures() const;
 
  private:
   struct State;

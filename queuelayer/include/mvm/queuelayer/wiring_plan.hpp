@@ -185,6 +185,8 @@ enum class ControlLoss : std::uint8_t { kEnd = 0, kHold = 1 };
 /// How the queue VMs of a group reach each other.
 struct MachineAddress {
   std::string endpoint;  ///< ZeroMQ endpoint that this machine's queue VM binds; empty: alone
+  std::string direct;    ///< where it listens for direct links: "tcp://HOST:PORT" or "ipc://PATH";
+                         ///< empty where no channel of the group has Transport::kTcp
   bool operator==(const MachineAddress&) const = default;
 };
 

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace mvm::queue {
+
+/// Moves parcels between this machine and others: over one connection to each, which keeps the
+/// order, and after a break makes itself anew and may have lost what was under way. Only machines
+/// of the group are let in. Knows nothing of what parcels mean.
+///
+/// All calls by the link's thread, but `has_news`. No call blocks.
+class Carrier {
+ public:
+  /// Told of what came in, from within `receive`.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    /// The parcel lies where it came in, until the call returns.
+    virtual void on_parcel(std::uint32_t machine, std::string_view head, std::string_view tail) = 0;
+    /// A new connection to the machine stands.
+    virtual void on_connected(std::uint32_t machine) = 0;
+  };
+
+  Carrier() = default;
+  Carrier(const Carrier&) = delete;
+  Carrier& operator=(const Carrier&) = delete;
+  virtual ~Carrier() = default;
+
+  /// Sends a parcel. `tail` need not be copied: it stays mapped while the carrier lives. False when
+  /// the machine is not connected or the network takes nothing more now; there will be news then.
+  [[nodiscard]] virtual bool send(std::uint32_t machine, std::string_view head,
+                                  std::string_view tail) = 0;
+  /// Takes in what has come. True when there was something; there may be more then.
+  virtual bool receive(Listener& listener) = 0;
+  /// True when `receive` has something to do, or `send` may succeed again. Any thread.
+  [[nodiscard]] virtual bool has_news() const = 0;
+
+  /// Nothing was heard for too long, or it made no sense: makes the connection anew.
+  virtual void reconnect(std::uint32_t machine) = 0;
+  /// Every machine has found this one: removes the name of a unix socket.
+  virtual void forget_name() = 0;
+  /// Connections that were turned away, because they did not prove to be of the group.
+  [[nodiscard]] virtual std::uint64_t refused() const = 0;
+};
+
+/// What carriers send in one go without looking what comes in.
+inline constexpr int kParcelsPerLook = 64;
+
+}  // namespace mvm::queue

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "direct_connection.hpp"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "link_parcel.hpp"
+#include "little_endian.hpp"
+
+namespace mvm::queue {
+namespace {
+
+/// What the end that connects says first: these words, its machine, and whom it wants.
+constexpr std::string_view kGreeting = "mvmlink2";
+constexpr std::size_t kGreetingBytes = kGreeting.size() + 2 * sizeof(std::uint32_t);
+/// Before each parcel: the lengths of its head and tail.
+constexpr std::size_t kLengthBytes = 2 * sizeof(std::uint32_t);
+constexpr std::size_t kLargestParcel = kLengthBytes + kLargestParcelHead + kLargestParcelTail;
+
+/// The user at the other end of a unix socket is the one that runs this machine.
+bool is_same_user(int socket) {
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+         peer.uid == ::geteuid();
+}
+
+/// A connection that was begun without blocking: 0 when it stands, else why not.
+int connect_error(int socket) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+  if (error != 0) return error;
+  sockaddr_storage address{};
+  length = sizeof address;
+  return ::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+DirectConnection::DirectConnection(UniqueFd socket, Side side, const TlsKey* key,
+                                   std::uint32_t self, std::optional<std::uint32_t> peer)
+    : socket_(std::move(socket)), side_(side), shaken_(key == nullptr), self_(self), peer_(peer) {
+  if (key != nullptr) {
+    tls_ = std::make_unique<TlsStream>(
+        *key, socket_.get(),
+        side == Side::kConnects ? TlsStream::Side::kConnects : TlsStream::Side::kAccepts);
+  }
+  // A stranger is given no more memory than it needs to say who it is.
+  in_.resize(kGreetingBytes);
+}
+
+DirectConnection::State DirectConnection::advance() {
+  if (state_ == State::kOpening) state_ = open_up();
+  if (state_ != State::kOpen) return state_;
+  if (!write_left()) ended_ = true;
+  read_some();
+  return state_;
+}
+
+DirectConnection::State DirectConnection::open_up() {
+  if (side_ == Side::kConnects && !shaken_) {
+    const int error = connect_error(socket_.get());
+    if (error == ENOTCONN) return State::kOpening;
+    if (error != 0) return State::kClosed;
+  }
+  if (!tls_ && !is_same_user(socket_.get())) return State::kRefused;
+  if (!shaken_) {
+    const auto moved = tls_->shake_hands();
+    if (moved == Moved::kClosed) return State::kRefused;
+    if (moved == Moved::kTryLater) return State::kOpening;
+    shaken_ = true;
+  }
+  if (side_ == Side::kAccepts) return read_greeting();
+  out_.resize(kGreetingBytes);
+  char* at = std::copy(kGreeting.begin(), kGreeting.end(), out_.data());
+  put_little(at, self_);
+  put_little(at, *peer_);
+  in_.resize(2 * kLargestParcel);
+  return State::kOpen;
+}
+
+DirectConnection::State DirectConnection::read_greeting() {
+  while (in_end_ < kGreetingBytes) {
+    std::size_t count = 0;
+    const auto moved = read(count);
+    if (moved == Moved::kClosed) return State::kRefused;
+    if (moved == Moved::kTryLater) return State::kOpening;
+    in_end_ += count;
+  }
+  if (std::string_view(in_.data(), kGreeting.size()) != kGreeting) return State::kRefused;
+  const char* at = in_.data() + kGreeting.size();
+  peer_ = get_little<std::uint32_t>(at);
+  if (get_little<std::uint32_t>(at) != self_) return State::kRefused;
+  in_begin_ = in_end_ = 0;
+  in_.resize(2 * kLargestParcel);
+  return State::kOpen;
+}
+
+void DirectConnection::send(std::string_view head, std::string_view tail) {
+  out_.resize(kLengthBytes);
+  char* at = out_.data();
+  put_little(at, static_cast<std::uint32_t>(head.size()));
+  put_little(at, static_cast<std::uint32_t>(tail.size()));
+  out_.append(head).append(tail);
+  out_begin_ = 0;
+  if (!write_left()) ended_ = true;
+}
+
+/// False when the connection is gone.
+bool DirectConnection::write_left() {
+  while (!left_to_write().empty()) {
+    std::size_t count = 0;
+    const auto moved = write(left_to_write(), count);
+    if (moved == Moved::kClosed) return false;
+    if (moved == Moved::kTryLater) break;
+    out_begin_ += count;
+  }
+  return true;
+}
+
+/// Fills the buffer, as far as there is something.
+void DirectConnection::read_some() {
+  if (in_begin_ > 0) {
+    std::memmove(in_.data(), in_.data() + in_begin_, in_end_ - in_begin_);
+    in_end_ -= std::exchange(in_begin_, 0);
+  }
+  while (in_end_ < in_.size()) {
+    std::size_t count = 0;
+    const auto moved = read(count);
+    if (moved == Moved::kClosed) ended_ = true;
+    if (moved != Moved::kSome) return;
+    in_end_ += count;
+  }
+}
+
+std::optional<DirectConnection::Parcel> DirectConnection::next() {
+  if (state_ != State::kOpen) return {};
+  const auto incomplete = [this]() -> std::optional<Parcel> {
+    if (ended_) state_ = State::kClosed;  // all that came before the end has been read
+    return {};
+  };
+  if (in_end_ - in_begin_ < kLengthBytes) return incomplete();
+  const char* at = in_.data() + in_begin_;
+  const std::size_t head = get_little<std::uint32_t>(at);
+  const std::size_t tail = get_little<std::uint32_t>(at);
+  if (head < kParcelHeadBytes || head > kLargestParcelHead || tail > kLargestParcelTail) {
+    state_ = State::kRefused;
+    return {};
+  }
+  if (in_end_ - in_begin_ < kLengthBytes + head + tail) return incomplete();
+  in_begin_ += kLengthBytes + head + tail;
+  return Parcel{{at, head}, {at + head, tail}};
+}
+
+Moved DirectConnection::read(std::size_t& count) {
+  const std::span<char> room(in_.data() + in_end_, in_.size() - in_end_);
+  if (tls_) return tls_->read(room, count);
+  const auto got = ::recv(socket_.get(), room.data(), room.size(), 0);
+  if (got > 0) count = static_cast<std::size_t>(got);
+  if (got > 0) return Moved::kSome;
+  return got < 0 && (errno == EAGAIN || errno == EINTR) ? Moved::kTryLater : Moved::kClosed;
+}
+
+Moved DirectConnection::write(std::string_view bytes, std::size_t& count) {
+  if (tls_) return tls_->write(bytes, count);
+  const auto put = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (put >= 0) count = static_cast<std::size_t>(put);
+  if (put >= 0) return Moved::kSome;
+  return errno == EAGAIN || errno == EINTR ? Moved::kTryLater : Moved::kClosed;
+}
+
+}  // namespace mvm::queue

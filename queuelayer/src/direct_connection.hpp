@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <mvm/base/clock.hpp>
+#include <mvm/base/unique_fd.hpp>
+
+#include "tls_stream.hpp"
+
+namespace mvm::queue {
+
+/// One connection of a TcpCarrier: a socket that does not block, from the first packet to the last.
+/// It shakes hands where there is a key, the end that connects says which machine it is, and then
+/// parcels follow, each after the lengths of its parts. One thread.
+class DirectConnection {
+ public:
+  enum class Side { kConnects, kAccepts };
+  /// `key` is null for unix sockets, whose other end the kernel vouches for. `peer` is what the end
+  /// that connects expects; the other end learns it from the greeting.
+  DirectConnection(UniqueFd socket, Side side, const TlsKey* key, std::uint32_t self,
+                   std::optional<std::uint32_t> peer);
+
+  enum class State {
+    kOpening,  ///< not yet known who is there
+    kOpen,
+    kClosed,
+    kRefused,  ///< closed, because the other end is none of the group or sent what is no parcel
+  };
+  /// Goes on with opening, reads, and writes what is left, as far as the socket lets it.
+  State advance();
+
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
+  [[nodiscard]] Side side() const { return side_; }
+  /// Of an open connection, or of one that connects.
+  [[nodiscard]] std::uint32_t peer() const { return *peer_; }
+  [[nodiscard]] SteadyTime since() const { return since_; }
+
+  /// True when a parcel can be sent: the last one has left.
+  [[nodiscard]] bool can_send() const {
+    return state_ == State::kOpen && !ended_ && left_to_write().empty();
+  }
+  /// Precondition: can_send(). Copies what the socket does not take at once.
+  void send(std::string_view head, std::string_view tail);
+
+  struct Parcel {
+    std::string_view head;
+    std::string_view tail;
+  };
+  /// The next whole parcel among what was read; valid until the next call of anything.
+  [[nodiscard]] std::optional<Parcel> next();
+
+ private:
+  [[nodiscard]] State open_up();
+  [[nodiscard]] State read_greeting();
+  [[nodiscard]] bool write_left();
+  void read_some();
+  [[nodiscard]] Moved read(std::size_t& count);
+  [[nodiscard]] Moved write(std::string_view bytes, std::size_t& count);
+  [[nodiscard]] std::string_view left_to_write() const {
+    return std::string_view(out_).substr(out_begin_);
+  }
+
+  UniqueFd socket_;
+  Side side_;
+  std::unique_ptr<TlsStream> tls_;
+  bool shaken_;
+  std::uint32_t self_;
+  std::optional<std::uint32_t> peer_;
+  State state_ = State::kOpening;
+  SteadyTime since_ = now();
+  bool ended_ = false;  ///< the socket is gone; what was read before may not be used up
+
+  std::string out_;
+  std::size_t out_begin_ = 0;
+  std::vector<char> in_;
+  std::size_t in_begin_ = 0;
+  std::size_t in_end_ = 0;
+};
+
+}  // namespace mvm::queue

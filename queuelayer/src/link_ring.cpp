@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rings over a link: messages leave and arrive in order, and are released in order.
+#include <algorithm>
+#include <deque>
+#include <vector>
+
+#include <mvm/queuelayer/ring_reader.hpp>
+#include <mvm/queuelayer/ring_writer.hpp>
+
+#include "link_channel.hpp"
+
+namespace mvm::queue {
+namespace {
+
+class RingOutlet : public LinkOutlet {
+ public:
+  RingOutlet(const Arena& arena, std::uint32_t channel, const LinkCredit& credit)
+      : LinkOutlet(channel, arena.channel(channel).id),
+        arena_(arena),
+        reader_(arena, channel, true),
+        credit_(credit) {}
+
+  Result<bool> pump(LinkSession& session) override {
+    bool moved = false;
+    for (int frames = 0; frames < kFramesPerTurn; ++frames) {
+      if (gone_ || !session.has_room()) break;
+      auto there = find_piece(session);
+      if (!there) return fail(there.error());
+      if (!*there) return moved;
+      const auto length = next_length();
+      const bool bulk = length > kSmallPayload;
+      if (bulk && !session.has_bulk_room()) break;
+      send_piece(session, length);
+      moved = true;
+      if (bulk) break;
+    }
+    return moved;
+  }
+
+  bool has_work(const LinkSession& session) override {
+    if (gone_ || !session.has_room()) return false;
+    if (in_piece_) return next_length() <= kSmallPayload || session.could_take_bulk();
+    if (has_credit() && reader_.available()) return true;
+    return !end_sent_ && reader_.ended();
+  }
+
+  /// Counts are totals, so their meaning does not depend on the frames before.
+  Result<void> on_news(const LinkFrame& frame) override {
+    if (frame.kind != LinkKind::kReleased) return breach("news of another kind of queue");
+    if (gone_) return {};
+    for (auto done = count_.done.load(std::memory_order_relaxed); done < frame.number; ++done) {
+      if (kept_.empty() || !kept_.front().whole) return breach("it released more than was sent");
+      release_oldest();
+    }
+    return {};
+  }
+
+ private:
+  /// A message that the other machine has, or has a part of. It stays here until it is released
+  /// there.
+  struct Kept {
+    std::vector<std::uint64_t> fragments;
+    bool whole = false;
+  };
+
+  [[nodiscard]] bool has_credit() const {
+    const bool between_messages = kept_.empty() || kept_.back().whole;
+    return !between_messages || kept_.size() < credit_.messages;
+  }
+  [[nodiscard]] std::uint64_t next_length() const {
+    return std::min<std::uint64_t>(kFragmentBytes, piece_.length - piece_sent_);
+  }
+
+  /// Makes `piece_` what is to be sent next. False when there is nothing; then the end of the
+  /// stream has been told if this is it.
+  Result<bool> find_piece(LinkSession& session) {
+    if (in_piece_) return true;
+    if (!has_credit()) return false;
+    switch (reader_.take(piece_)) {
+      case Taken::kCorrupt:
+        return fail(ErrorCode::kArena, "the queue from ",
+                    arena_.words(reader_.channel().sender_words),
+                    " was overwritten by some task of this group");
+      case Taken::kNothing:
+        if (!end_sent_ && reader_.ended()) {
+          end_sent_ = true;
+          session.add({.kind = LinkKind::kEnd, .channel = id_});
+        }
+        return false;
+      case Taken::kPiece:
+        break;
+    }
+    if (kept_.empty() || kept_.back().whole) kept_.emplace_back();
+    kept_.back().fragments.push_back(piece_.number);
+    in_piece_ = true;
+    piece_sent_ = 0;
+    return true;
+  }
+
+  void send_piece(LinkSession& session, std::uint64_t length) {
+    const bool end_of_piece = piece_sent_ + length == piece_.length;
+    const bool more = piece_.more || !end_of_piece;
+    session.add({.kind = LinkKind::kPiece,
+                 .channel = id_,
+                 .message_length = piece_.message_length,
+                 .slot_kind = piece_.type | (more ? kMoreFollows : 0),
+                 .payload = {reinterpret_cast<const char*>(piece_.data) + piece_sent_, length}});
+    piece_sent_ += length;
+    if (!end_of_piece) return;
+    in_piece_ = false;
+    kept_.back().whole = !piece_.more;
+    if (!piece_.more) count_.passed.fetch_add(1, std::memory_order_release);
+  }
+
+  void release_oldest() {
+    const auto& fragments = kept_.front().fragments;
+    for (const auto number : fragments) reader_.give_back(number, number != fragments.back());
+    kept_.pop_front();
+    count_.done.fetch_add(1, std::memory_order_release);
+  }
+
+  const Arena& arena_;
+  RingReader reader_;
+  LinkCredit credit_;
+  std::deque<Kept> kept_;
+  Piece piece_;  ///< the fragment that is being sent
+  std::uint64_t piece_sent_ = 0;
+  bool in_piece_ = false;
+};
+
+class RingInlet : public LinkInlet {
+ public:
+  RingInlet(const Arena& arena, std::uint32_t channel, SenderHeap& heap)
+      : LinkInlet(channel, arena.channel(channel).id), writer_(arena, channel, heap) {
+    writer_.expect_room(true);  // every release is to be reported
+  }
+
+  Result<void> on_data(const LinkFrame& frame, const LinkSession&) override {
+    if (frame.kind != LinkKind::kPiece) return breach("data for another kind of queue");
+    if (left_ == 0) return on_first(frame);
+    return on_more(frame);
+  }
+
+  void on_end() override { writer_.close(); }
+
+  bool report(LinkSession& session) override {
+    if (!session.has_room()) return false;
+    bool told = false;
+    if (const auto released = writer_.released_messages(); released != told_) {
+      told_ = released;
+      count_.done.store(released, std::memory_order_release);
+      session.add({.kind = LinkKind::kReleased, .channel = id_, .number = released});
+      told = true;
+    }
+    if (!gone_sent_ && writer_.receiver_closed()) {
+      gone_sent_ = true;
+      session.add({.kind = LinkKind::kGone, .channel = id_});
+      told = true;
+    }
+    return told;
+  }
+
+  bool has_news() override {
+    return writer_.released_messages() != told_ || (!gone_sent_ && writer_.receiver_closed());
+  }
+
+ private:
+  /// Writes a message that came in one frame, or begins one: then `left_` says how much is to come.
+  Result<void> on_first(const LinkFrame& frame) {
+    const auto type = frame.slot_kind & kTypeMask;
+    const auto length = frame.message_length;
+    const auto no_room = [] {
+      return fail(ErrorCode::kArena, "no room for a message that arrived");
+    };
+    if ((frame.slot_kind & kOutOfLine) != 0) return breach("a type that no queue has");
+    if (length > kMaxMessage.count) return breach("a message over the limit");
+    if (!writer_.has_room(length)) return breach("more than was agreed");
+    if ((frame.slot_kind & kMoreFollows) == 0) {
+      if (frame.payload.size() != length) return breach("a length that is not true");
+      if (!writer_.write(frame.payload.data(), length, type)) return no_room();
+      count_.passed.fetch_add(1, std::memory_order_release);
+      return {};
+    }
+    if (length == 0) return breach("fragments that do not add up");
+    if (!writer_.begin(length, type)) return no_room();
+    left_ = length;
+    return on_more(frame);
+  }
+
+  Result<void> on_more(const LinkFrame& frame) {
+    const auto& payload = frame.payload;
+    const bool more = (frame.slot_kind & kMoreFollows) != 0;
+    if (payload.empty() || payload.size() > left_ || more != (payload.size() < left_)) {
+      return breach("fragments that do not add up");
+    }
+    writer_.append(payload.data(), payload.size());
+    left_ -= payload.size();
+    if (left_ == 0) count_.passed.fetch_add(1, std::memory_order_release);
+    return {};
+  }
+
+  RingWriter writer_;
+  std::uint64_t left_ = 0;  ///< bytes to come of a message that has begun
+  std::uint64_t told_ = 0;  ///< messages
+};
+
+}  // namespace
+
+std::unique_ptr<LinkOutlet> make_ring_outlet(const Arena& arena, std::uint32_t channel,
+                                             const LinkCredit& credit) {
+  return std::make_unique<RingOutlet>(arena, channel, credit);
+}
+
+std::unique_ptr<LinkInlet> make_ring_inlet(const Arena& arena, std::uint32_t channel,
+                                           SenderHeap& heap) {
+  return std::make_unique<RingInlet>(arena, channel, heap);
+}
+
+}  // namespace mvm::queue

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include <mvm/base/result.hpp>
+#include <mvm/base/unique_fd.hpp>
+#include <mvm/queuelayer/arena_layout.hpp>
+
+namespace mvm::queue {
+
+/// Watches descriptors for a thread that sleeps on its doorbell, because nobody can wait for
+/// both: a thread of its own that, when a descriptor has news, raises a flag and rings. Each change
+/// of a descriptor is told once (edge-triggered), so whoever lowers the flag must then use up all
+/// that there is.
+class LinkWatcher {
+ public:
+  /// `bell` must outlive it.
+  [[nodiscard]] static Result<std::unique_ptr<LinkWatcher>> start(EndpointRecord& bell);
+  ~LinkWatcher();
+  LinkWatcher(const LinkWatcher&) = delete;
+  LinkWatcher& operator=(const LinkWatcher&) = delete;
+
+  enum class For { kReading, kReadingAndWriting };
+  /// `flag` must outlive the watcher. A closed descriptor is forgotten by itself. Any thread.
+  [[nodiscard]] Result<void> watch(int fd, For what, std::atomic<bool>& flag);
+
+ private:
+  explicit LinkWatcher(EndpointRecord& bell) : bell_(bell) {}
+  void run();
+
+  EndpointRecord& bell_;
+  UniqueFd events_;
+  UniqueFd end_;  ///< an eventfd
+  std::thread thread_;
+};
+
+}  // namespace mvm::queue

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tcp_carrier.hpp"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <mvm/base/clock.hpp>
+
+#include "direct_connection.hpp"
+#include "link_socket_folder.hpp"
+#include "socket_address.hpp"
+
+namespace mvm::queue {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// A connection that has not opened by then is closed: a connect that nobody answers, a stranger
+/// who says nothing.
+constexpr milliseconds kOpeningLimit{2000};
+/// Connections that have not opened yet. Above that the eldest goes, so that strangers cannot keep
+/// the group's own machines out for long, or fill memory.
+constexpr std::size_t kMostNewcomers = 32;
+/// A lost connection is tried again after the first, and then each time twice as late.
+constexpr milliseconds kFirstRetry{5};
+constexpr milliseconds kLastRetry{250};
+
+}  // namespace
+
+struct TcpCarrier::State {
+  /// A machine of a lower number, to which this one connects.
+  struct Lower {
+    SocketAddress address;
+    std::optional<SteadyTime> retry_at;  ///< nothing while a connection is there or opens
+    milliseconds retry_after = kFirstRetry;
+  };
+  using Connections = std::list<DirectConnection>;
+
+  std::uint32_t self = 0;
+  std::set<std::uint32_t> higher;
+  std::map<std::uint32_t, Lower> lower;
+  std::unique_ptr<TlsKey> key;  ///< null on unix sockets
+  LinkSocketFolder folder;
+  UniqueFd bound;
+  UniqueFd timer;
+  LinkWatcher* watcher = nullptr;
+  Connections opening;
+  std::map<std::uint32_t, Connections> open;  ///< one in each
+  std::atomic<bool> news{true};
+  std::atomic<std::uint64_t> refused{0};
+
+  [[nodiscard]] Result<void> bind(const std::string& endpoint);
+  void accept_all();
+  void begin(std::uint32_t machine, Lower& to);
+  void begin_what_is_due();
+  void watch(const DirectConnection& connection);
+  void advance_opening(Listener& listener);
+  void settle(Connections::iterator connection, Listener& listener);
+  [[nodiscard]] bool advance_open(Listener& listener);
+  [[nodiscard]] int read(DirectConnection& connection, std::uint32_t machine, Listener& listener);
+  void lost(std::uint32_t machine);
+  void drop_eldest();
+  void set_timer();
+};
+
+TcpCarrier::TcpCarrier(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TcpCarrier::~TcpCarrier() = default;
+
+Result<std::unique_ptr<TcpCarrier>> TcpCarrier::open(const WiringPlan& plan,
+                                                     const std::set<std::uint32_t>& partners,
+                                                     LinkWatcher& watcher) {
+  auto state = std::make_unique<State>();
+  state->self = plan.machine;
+  state->watcher = &watcher;
+  const auto& own = plan.machines[plan.machine].direct;
+  if (socket_path(own).empty()) {
+    if (plan.keys.group_secret.empty()) {
+      return fail(ErrorCode::kInvalidPlan, "direct links over ", own, " need the group's secret");
+    }
+    auto key = TlsKey::make(plan.keys.group_secret);
+    if (!key) return fail(key.error());
+    state->key = std::move(*key);
+  }
+  state->timer.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  if (!state->timer) return fail(system_error("make the timer of the direct links"));
+  if (auto watched = watcher.watch(state->timer.get(), LinkWatcher::For::kReading, state->news);
+      !watched) {
+    return fail(watched.error());
+  }
+  for (const auto machine : partners) {
+    if (machine > plan.machine) {
+      state->higher.insert(machine);
+      continue;
+    }
+    auto address = SocketAddress::resolve(plan.machines[machine].direct);
+    if (!address) return fail(address.error());
+    state->lower[machine] = {.address = *address, .retry_at = now()};
+  }
+  if (!state->higher.empty()) {
+    if (auto bound = state->bind(own); !bound) return fail(bound.error());
+  }
+  return std::unique_ptr<TcpCarrier>(new TcpCarrier(std::move(state)));
+}
+
+Result<void> TcpCarrier::State::bind(const std::string& endpoint) {
+  const auto address = SocketAddress::resolve(endpoint);
+  if (!address) return fail(address.error());
+  for (int attempt = 1;; ++attempt) {
+    if (auto made = folder.make(endpoint); !made) return made;
+    bound = address->open_socket();
+    const int yes = 1;
+    ::setsockopt(bound.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (::bind(bound.get(), address->generic(), address->length) == 0 &&
+        ::listen(bound.get(), SOMAXCONN) == 0) {
+      break;
+    }
+    if (errno == ENOENT && attempt < kBindAttempts) continue;
+    const auto problem = system_error(text("link machines at ", endpoint));
+    return fail(ErrorCode::kTransport, problem.message);
+  }
+  return watcher->watch(bound.get(), LinkWatcher::For::kReading, news);
+}
+
+bool TcpCarrier::has_news() const {
+  return state_->news.load(std::memory_order_acquire);
+}
+
+bool TcpCarrier::send(std::uint32_t machine, std::string_view head, std::string_view tail) {
+  const auto found = state_->open.find(machine);
+  if (found == state_->open.end() || !found->second.front().can_send()) return false;
+  found->second.front().send(head, tail);
+  return true;
+}
+
+bool TcpCarrier::receive(Listener& listener) {
+  State& s = *state_;
+  if (!s.news.exchange(false, std::memory_order_acq_rel)) return false;
+  std::uint64_t ticks = 0;
+  [[maybe_unused]] const auto got = ::read(s.timer.get(), &ticks, sizeof ticks);
+  s.accept_all();
+  s.begin_what_is_due();
+  s.advance_opening(listener);
+  const bool moved = s.advance_open(listener);
+  s.set_timer();
+  return moved;
+}
+
+void TcpCarrier::State::accept_all() {
+  while (bound) {
+    UniqueFd socket(::accept4(bound.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket) return;
+    send_without_delay(socket.get());
+    if (opening.size() >= kMostNewcomers) drop_eldest();
+    opening.emplace_back(std::move(socket), DirectConnection::Side::kAccepts, key.get(), self,
+                         std::nullopt);
+    watch(opening.back());
+  }
+}
+
+/// Of the strangers, not of those that this machine connects to.
+void TcpCarrier::State::drop_eldest() {
+  const auto eldest = std::find_if(opening.begin(), opening.end(), [](const auto& connection) {
+    return connection.side() == DirectConnection::Side::kAccepts;
+  });
+  if (eldest == opening.end()) return;
+  opening.erase(eldest);
+  refused.fetch_add(1, std::memory_order_relaxed);
+}
+
+void TcpCarrier::State::begin_what_is_due() {
+  for (auto& [machine, to] : lower) {
+    if (to.retry_at && now() >= *to.retry_at) begin(machine, to);
+  }
+}
+
+void TcpCarrier::State::begin(std::uint32_t machine, Lower& to) {
+  to.retry_at.reset();
+  auto socket = to.address.open_socket();
+  if (!socket || (::connect(socket.get(), to.address.generic(), to.address.length) != 0 &&
+                  errno != EINPROGRESS)) {
+    return lost(machine);
+  }
+  opening.emplace_back(std::move(socket), DirectConnection::Side::kConnects, key.get(), self,
+                       machine);
+  watch(opening.back());
+}
+
+/// A connection that cannot be watched is closed at its time limit.
+void TcpCarrier::State::watch(const DirectConnection& connection) {
+  [[maybe_unused]] const auto watched =
+      watcher->watch(connection.descriptor(), LinkWatcher::For::kReadingAndWriting, news);
+}
+
+void TcpCarrier::State::advance_opening(Listener& listener) {
+  for (auto next = opening.begin(); next != opening.end();) {
+    const auto connection = next++;
+    const auto state = connection->advance();
+    if (state == DirectConnection::State::kOpen) {
+      settle(connection, listener);
+      continue;
+    }
+    const bool too_late = now() - connection->since() >= kOpeningLimit;
+    if (state == DirectConnection::State::kOpening && !too_late) continue;
+    const bool ours = connection->side() == DirectConnection::Side::kConnects;
+    if (state == DirectConnection::State::kRefused || !ours) {
+      refused.fetch_add(1, std::memory_order_relaxed);
+    }
+    const auto machine = ours ? connection->peer() : self;
+    opening.erase(connection);
+    if (ours) lost(machine);
+  }
+}
+
+/// A machine is here: over a new connection, which takes the place of the one before.
+void TcpCarrier::State::settle(Connections::iterator connection, Listener& listener) {
+  const auto machine = connection->peer();
+  if (connection->side() == DirectConnection::Side::kConnects) {
+    lower[machine].retry_after = kFirstRetry;
+  } else if (!higher.contains(machine)) {
+    opening.erase(connection);
+    refused.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  auto& place = open[machine];
+  place.clear();
+  place.splice(place.begin(), opening, connection);
+  listener.on_connected(machine);
+}
+
+bool TcpCarrier::State::advance_open(Listener& listener) {
+  bool moved = false;
+  for (auto next = open.begin(); next != open.end();) {
+    const auto [machine, place] = std::pair(next->first, next);
+    ++next;
+    auto& connection = place->second.front();
+    const bool could_send = connection.can_send();
+    const int parcels = read(connection, machine, listener);
+    if (parcels >= kParcelsPerLook) news.store(true, std::memory_order_relaxed);
+    moved |= parcels > 0 || (!could_send && connection.can_send());
+    if (connection.state() == DirectConnection::State::kOpen) continue;
+    if (connection.state() == DirectConnection::State::kRefused) {
+      refused.fetch_add(1, std::memory_order_relaxed);
+    }
+    open.erase(place);
+    if (lower.contains(machine)) lost(machine);
+  }
+  return moved;
+}
+
+/// Reads until nothing is there, or enough for one look.
+int TcpCarrier::State::read(DirectConnection& connection, std::uint32_t machine,
+                            Listener& listener) {
+  int parcels = 0;
+  for (int before = -1; before != parcels && parcels < kParcelsPerLook;) {
+    before = parcels;
+    connection.advance();
+    while (const auto parcel = connection.next()) {
+      listener.on_parcel(machine, parcel->head, parcel->tail);
+      ++parcels;
+    }
+  }
+  return parcels;
+}
+
+/// Tries again after a while.
+void TcpCarrier::State::lost(std::uint32_t machine) {
+  auto& to = lower[machine];
+  to.retry_at = now() + to.retry_after;
+  to.retry_after = std::min(2 * to.retry_after, kLastRetry);
+}
+
+/// The next time at which something is to be done without an event.
+void TcpCarrier::State::set_timer() {
+  std::optional<SteadyTime> due;
+  const auto consider = [&due](SteadyTime at) { due = due ? std::min(*due, at) : at; };
+  for (const auto& connection : opening) consider(connection.since() + kOpeningLimit);
+  for (const auto& [machine, to] : lower) {
+    if (to.retry_at) consider(*to.retry_at);
+  }
+  itimerspec setting{};
+  if (due) {
+    const auto left = std::max<std::chrono::nanoseconds>(*due - now(), milliseconds(1));
+    setting.it_value.tv_sec = left.count() / 1'000'000'000;
+    setting.it_value.tv_nsec = left.count() % 1'000'000'000;
+  }
+  ::timerfd_settime(timer.get(), 0, &setting, nullptr);
+}
+
+void TcpCarrier::reconnect(std::uint32_t machine) {
+  State& s = *state_;
+  if (s.open.erase(machine) == 0 || !s.lower.contains(machine)) return;
+  s.lower[machine].retry_at = now();
+  s.news.store(true, std::memory_order_relaxed);
+}
+
+void TcpCarrier::forget_name() {
+  state_->folder.remove();
+}
+
+std::uint64_t TcpCarrier::refused() const {
+  return state_->refused.load(std::memory_order_relaxed);
+}
+
+}  // namespace mvm::queue

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "zmq_carrier.hpp"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+#include <zmq.hpp>
+
+#include "link_parcel.hpp"
+#include "link_socket_folder.hpp"
+#include "little_endian.hpp"
+
+namespace mvm::queue {
+namespace {
+
+/// ZeroMQ cuts a connection that sends a longer part.
+constexpr std::int64_t kLargestPart = 1 << 20;
+/// What is still under way when the link closes is worth this, and no more.
+constexpr int kLingerMs = 50;
+/// A lost connection is tried again after this, and an attempt that nobody answers is given up.
+constexpr int kReconnectMs = 10;
+constexpr int kLongestReconnectMs = 200;
+constexpr int kConnectTimeoutMs = 1000;
+/// How a machine is called by the socket that others connect to. ZeroMQ keeps names that begin with
+/// a zero for itself.
+constexpr std::string_view kNamePrefix = "mvm";
+
+std::string name_of(std::uint32_t machine) {
+  std::string name(kNamePrefix);
+  name.resize(kNamePrefix.size() + sizeof machine);
+  char* at = name.data() + kNamePrefix.size();
+  put_little(at, machine);
+  return name;
+}
+
+std::optional<std::uint32_t> machine_of(std::string_view name) {
+  if (!name.starts_with(kNamePrefix) || name.size() != kNamePrefix.size() + sizeof(std::uint32_t)) {
+    return {};
+  }
+  const char* at = name.data() + kNamePrefix.size();
+  return get_little<std::uint32_t>(at);
+}
+
+/// ZeroMQ binds to numbers only: "tcp://node1:7000" becomes "tcp://10.0.0.1:7000".
+Result<std::string> bindable(const std::string& endpoint) {
+  constexpr std::string_view kTcp = "tcp://";
+  const auto colon = endpoint.rfind(':');
+  if (!endpoint.starts_with(kTcp) || colon < kTcp.size()) return endpoint;
+  const auto host = endpoint.substr(kTcp.size(), colon - kTcp.size());
+  const addrinfo wanted{.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+  addrinfo* found = nullptr;
+  if (const int problem = ::getaddrinfo(host.c_str(), nullptr, &wanted, &found); problem != 0) {
+    return fail(ErrorCode::kTransport, "listen at ", endpoint, ": ", ::gai_strerror(problem));
+  }
+  char numbers[INET_ADDRSTRLEN];
+  const auto* address = reinterpret_cast<const sockaddr_in*>(found->ai_addr);
+  ::inet_ntop(AF_INET, &address->sin_addr, numbers, sizeof numbers);
+  ::freeaddrinfo(found);
+  return text(kTcp, std::string_view(numbers), endpoint.substr(colon));
+}
+
+/// Keys make each end prove that it belongs to the group; what a stranger sends is never seen.
+void secure_server(zmq::socket_t& socket, const LinkKeys& keys) {
+  if (keys.server_secret.empty()) return;
+  socket.set(zmq::sockopt::curve_server, true);
+  socket.set(zmq::sockopt::curve_secretkey, keys.server_secret);
+}
+
+void secure_client(zmq::socket_t& socket, const LinkKeys& keys) {
+  if (keys.server_public.empty()) return;
+  socket.set(zmq::sockopt::curve_serverkey, keys.server_public);
+  socket.set(zmq::sockopt::curve_publickey, keys.client_public);
+  socket.set(zmq::sockopt::curve_secretkey, keys.client_secret);
+}
+
+/// What is in flight is bounded by the sessions, so ZeroMQ needs no limit of its own.
+void set_common(zmq::socket_t& socket) {
+  socket.set(zmq::sockopt::sndhwm, 0);
+  socket.set(zmq::sockopt::rcvhwm, 0);
+  socket.set(zmq::sockopt::linger, kLingerMs);
+  socket.set(zmq::sockopt::maxmsgsize, kLargestPart);
+}
+
+constexpr int kHandshakeFailures = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                                   ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                                   ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+
+/// The parts of one message. No message of ours has more than three.
+using Parts = std::vector<zmq::message_t>;
+constexpr std::size_t kMostParts = 3;
+
+/// Takes a message whole; parts beyond kMostParts are counted, not kept. False when there is none.
+bool take(zmq::socket_t& socket, Parts& parts, std::size_t& count) {
+  parts.clear();
+  count = 0;
+  bool more = true;
+  while (more) {
+    zmq::message_t part;
+    if (!socket.recv(part, zmq::recv_flags::dontwait)) return false;
+    more = part.more();
+    if (++count <= kMostParts) parts.push_back(std::move(part));
+  }
+  return true;
+}
+
+}  // namespace
+
+struct ZmqCarrier::State {
+  /// A machine of a lower number, to whose socket this one connects.
+  struct Lower {
+    zmq::socket_t socket;
+    zmq::socket_t monitor;
+    std::string endpoint;
+  };
+
+  zmq::context_t context{1};
+  zmq::socket_t doorkeeper{context, zmq::socket_type::rep};  ///< ZAP: asked about each newcomer
+  std::string admitted_key;                                  ///< the group's client key, Z85
+  LinkSocketFolder folder;
+  std::optional<zmq::socket_t> bound;  ///< to which machines of higher numbers connect
+  std::optional<zmq::socket_t> bound_monitor;
+  std::map<std::uint32_t, bool> higher;  ///< true while connected
+  std::map<std::uint32_t, Lower> lower;
+  std::atomic<bool> news{true};
+  std::atomic<std::uint64_t> refused{0};
+  Parts parts;
+
+  [[nodiscard]] Result<void> bind(const WiringPlan& plan);
+  void connect(const WiringPlan& plan, std::uint32_t machine);
+  [[nodiscard]] Result<void> watch_all(LinkWatcher& watcher);
+  [[nodiscard]] zmq::socket_t monitor(zmq::socket_t& socket, const std::string& name, int events);
+  int receive_from_higher(Listener& listener);
+  int receive_from_lower(Listener& listener, std::uint32_t machine, Lower& from);
+  void deliver(Listener& listener, std::uint32_t machine, std::size_t first, std::size_t count);
+  void read_monitors(Listener& listener);
+  void judge_newcomers();
+  void judge(const std::vector<std::string>& request);
+};
+
+ZmqCarrier::ZmqCarrier(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ZmqCarrier::~ZmqCarrier() = default;
+
+Result<std::unique_ptr<ZmqCarrier>> ZmqCarrier::open(const WiringPlan& plan,
+                                                     const std::set<std::uint32_t>& partners,
+                                                     LinkWatcher& watcher) {
+  try {
+    auto state = std::make_unique<State>();
+    state->admitted_key = plan.keys.client_public;
+    // ZeroMQ asks whoever is bound here (RFC 27) before it lets a CURVE client in.
+    state->doorkeeper.set(zmq::sockopt::linger, 0);
+    state->doorkeeper.bind("inproc://zeromq.zap.01");
+    for (const auto machine : partners) {
+      if (machine > plan.machine) state->higher[machine] = false;
+    }
+    if (!state->higher.empty()) {
+      if (auto bound = state->bind(plan); !bound) return fail(bound.error());
+    }
+    for (const auto machine : partners) {
+      if (machine < plan.machine) state->connect(plan, machine);
+    }
+    if (auto watched = state->watch_all(watcher); !watched) return fail(watched.error());
+    return std::unique_ptr<ZmqCarrier>(new ZmqCarrier(std::move(state)));
+  } catch (const zmq::error_t& problem) {
+    return fail(ErrorCode::kTransport, "link machines at ", plan.machines[plan.machine].endpoint,
+                ": ", problem.what());
+  }
+}
+
+Result<void> ZmqCarrier::State::bind(const WiringPlan& plan) {
+  const auto endpoint = bindable(plan.machines[plan.machine].endpoint);
+  if (!endpoint) return fail(endpoint.error());
+  bound.emplace(context, zmq::socket_type::router);
+  set_common(*bound);
+  // A machine whose connection broke comes back under its name, perhaps before the break is seen.
+  bound->set(zmq::sockopt::router_handover, true);
+  bound->set(zmq::sockopt::router_mandatory, true);
+  secure_server(*bound, plan.keys);
+  bound_monitor = monitor(*bound, "inproc://bound", kHandshakeFailures);
+  for (int attempt = 1;; ++attempt) {
+    if (auto made = folder.make(*endpoint); !made) return made;
+    try {
+      bound->bind(*endpoint);
+      return {};
+    } catch (const zmq::error_t& problem) {
+      if (problem.num() != ENOENT || attempt == kBindAttempts) throw;
+    }
+  }
+}
+
+void ZmqCarrier::State::connect(const WiringPlan& plan, std::uint32_t machine) {
+  zmq::socket_t socket(context, zmq::socket_type::dealer);
+  set_common(socket);
+  socket.set(zmq::sockopt::routing_id, name_of(plan.machine));
+  socket.set(zmq::sockopt::reconnect_ivl, kReconnectMs);
+  socket.set(zmq::sockopt::reconnect_ivl_max, kLongestReconnectMs);
+  socket.set(zmq::sockopt::connect_timeout, kConnectTimeoutMs);
+  secure_client(socket, plan.keys);
+  auto watch = monitor(socket, text("inproc://to", machine), ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+  const auto& endpoint = plan.machines[machine].endpoint;
+  socket.connect(endpoint);
+  lower.emplace(machine, Lower{std::move(socket), std::move(watch), endpoint});
+}
+
+zmq::socket_t ZmqCarrier::State::monitor(zmq::socket_t& socket, const std::string& name,
+                                         int events) {
+  if (::zmq_socket_monitor(socket.handle(), name.c_str(), events) != 0) throw zmq::error_t();
+  zmq::socket_t reader(context, zmq::socket_type::pair);
+  reader.set(zmq::sockopt::linger, 0);
+  reader.connect(name);
+  return reader;
+}
+
+Result<void> ZmqCarrier::State::watch_all(LinkWatcher& watcher) {
+  const auto watch = [&](zmq::socket_t& socket) {
+    return watcher.watch(socket.get(zmq::sockopt::fd), LinkWatcher::For::kReading, news);
+  };
+  if (auto watched = watch(doorkeeper); !watched) return watched;
+  if (bound) {
+    if (auto watched = watch(*bound); !watched) return watched;
+    if (auto watched = watch(*bound_monitor); !watched) return watched;
+  }
+  for (auto& [machine, to] : lower) {
+    if (auto watched = watch(to.socket); !watched) return watched;
+    if (auto watched = watch(to.monitor); !watched) return watched;
+  }
+  return {};
+}
+
+bool ZmqCarrier::has_news() const {
+  return state_->news.load(std::memory_order_acquire);
+}
+
+bool ZmqCarrier::send(std::uint32_t machine, std::string_view head, std::string_view tail) {
+  State& s = *state_;
+  const auto to = s.lower.find(machine);
+  auto& socket = to != s.lower.end() ? to->second.socket : *s.bound;
+  // Sending takes in ZeroMQ's own news, so that its descriptor may not tell of them any more.
+  s.news.store(true, std::memory_order_relaxed);
+  try {
+    if (to == s.lower.end()) {
+      auto& connected = s.higher.at(machine);
+      if (!connected) return false;
+      connected = false;  // unless the name is known
+      socket.send(zmq::buffer(name_of(machine)), zmq::send_flags::sndmore);
+      connected = true;
+    }
+    socket.send(zmq::buffer(head), tail.empty() ? zmq::send_flags::none : zmq::send_flags::sndmore);
+    if (!tail.empty()) {
+      zmq::message_t part(const_cast<char*>(tail.data()), tail.size(), [](void*, void*) {});
+      socket.send(part, zmq::send_flags::none);
+    }
+    return true;
+  } catch (const zmq::error_t&) {
+    return false;
+  }
+}
+
+/// Whoever lowers the flag uses up everything: after a look at each socket that found nothing,
+/// ZeroMQ will write to its descriptor when there is something.
+bool ZmqCarrier::receive(Listener& listener) {
+  State& s = *state_;
+  if (!s.news.exchange(false, std::memory_order_acq_rel)) return false;
+  try {
+    s.judge_newcomers();
+    s.read_monitors(listener);
+    int most = 0;
+    int all = 0;
+    const auto add = [&](int count) {
+      most = std::max(most, count);
+      all += count;
+    };
+    if (s.bound) add(s.receive_from_higher(listener));
+    for (auto& [machine, from] : s.lower) add(s.receive_from_lower(listener, machine, from));
+    if (most == kParcelsPerLook) s.news.store(true, std::memory_order_relaxed);
+    return all > 0;
+  } catch (const zmq::error_t&) {
+    return false;  // what was wrong with a socket shows as silence, and silence has its own end
+  }
+}
+
+int ZmqCarrier::State::receive_from_higher(Listener& listener) {
+  int taken = 0;
+  for (std::size_t count = 0; taken < kParcelsPerLook && take(*bound, parts, count); ++taken) {
+    const auto machine = machine_of(parts[0].to_string_view());
+    const auto known = machine ? higher.find(*machine) : higher.end();
+    if (known == higher.end()) {
+      refused.fetch_add(1, std::memory_order_relaxed);
+      continue;
+    }
+    known->second = true;
+    deliver(listener, *machine, 1, count);
+  }
+  return taken;
+}
+
+int ZmqCarrier::State::receive_from_lower(Listener& listener, std::uint32_t machine, Lower& from) {
+  int taken = 0;
+  for (std::size_t count = 0; taken < kParcelsPerLook && take(from.socket, parts, count); ++taken) {
+    deliver(listener, machine, 0, count);
+  }
+  return taken;
+}
+
+void ZmqCarrier::State::deliver(Listener& listener, std::uint32_t machine, std::size_t first,
+                                std::size_t count) {
+  if (count != first + 1 && count != first + 2) {
+    // No parcel at all; the listener counts it as one that was damaged.
+    listener.on_parcel(machine, {}, {});
+    return;
+  }
+  const auto tail = count == first + 2 ? parts[first + 1].to_string_view() : std::string_view();
+  listener.on_parcel(machine, parts[first].to_string_view(), tail);
+}
+
+/// An event's first part begins with its number in 16 bits; the second is an address.
+void ZmqCarrier::State::read_monitors(Listener& listener) {
+  const auto event_of = [this] {
+    std::uint16_t event = 0;
+    if (!parts.empty() && parts[0].size() >= sizeof event) {
+      std::memcpy(&event, parts[0].data(), sizeof event);
+    }
+    return event;
+  };
+  std::size_t count = 0;
+  while (bound_monitor && take(*bound_monitor, parts, count)) {
+    if ((event_of() & kHandshakeFailures) != 0) refused.fetch_add(1, std::memory_order_relaxed);
+  }
+  for (auto& [machine, from] : lower) {
+    while (take(from.monitor, parts, count)) listener.on_connected(machine);
+  }
+}
+
+void ZmqCarrier::State::judge_newcomers() {
+  std::vector<std::string> words;
+  for (;;) {
+    words.clear();
+    bool more = true;
+    while (more) {
+      zmq::message_t part;
+      if (!doorkeeper.recv(part, zmq::recv_flags::dontwait)) return;
+      words.push_back(part.to_string());
+      more = part.more();
+    }
+    judge(words);
+  }
+}
+
+/// Lets in who proved to hold the group's client key. The request's frames are: version, request
+/// id, domain, address, identity, mechanism, and for CURVE the client's public key.
+void ZmqCarrier::State::judge(const std::vector<std::string>& request) {
+  bool admitted = false;
+  if (request.size() == 7 && request[5] == "CURVE" && request[6].size() == 32) {
+    char key[41];
+    zmq_z85_encode(key, reinterpret_cast<const std::uint8_t*>(request[6].data()), 32);
+    admitted = admitted_key == key;
+  }
+  const std::string id = request.size() > 1 ? request[1] : std::string();
+  const std::array<std::string, 6> reply{
+      "1.0", id, admitted ? "200" : "400", admitted ? "OK" : "not of this group", "", ""};
+  for (std::size_t i = 0; i < reply.size(); ++i) {
+    doorkeeper.send(zmq::buffer(reply[i]),
+                    i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+  }
+}
+
+void ZmqCarrier::reconnect(std::uint32_t machine) {
+  const auto to = state_->lower.find(machine);
+  // Of machines with higher numbers it is they who connect.
+  if (to == state_->lower.end()) return;
+  try {
+    to->second.socket.disconnect(to->second.endpoint);
+    to->second.socket.connect(to->second.endpoint);
+  } catch (const zmq::error_t&) {
+    // ZeroMQ is at it already.
+  }
+}
+
+void ZmqCarrier::forget_name() {
+  state_->folder.remove();
+}
+
+std::uint64_t ZmqCarrier::refused() const {
+  return state_->refused.load(std::memory_order_relaxed);
+}
+
+}  // namespace mvm::queue
