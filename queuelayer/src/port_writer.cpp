@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include <mvm/queuelayer/portable.hpp>
+#include <mvm/queuelayer/waiter.hpp>
 
 namespace mvm::queue {
 namespace {
@@ -43,7 +44,7 @@ Result<std::unique_ptr<PortWriter>> PortWriter::open(const Arena& arena, const P
 
 Result<void> PortWriter::add_end(std::uint32_t channel, const Plugins& plugins) {
   const ChannelRecord& record = arena_.channel(channel);
-  RankRule rank;
+  auto end = std::make_unique<End>(arena_, channel, heap_);
   if (const auto path = arena_.words(record.plugin); !path.empty()) {
     if (!plugins.rank) {
       return fail(ErrorCode::kCodec, "queue type ", path,
@@ -51,13 +52,13 @@ Result<void> PortWriter::add_end(std::uint32_t channel, const Plugins& plugins) 
     }
     auto loaded = plugins.rank(std::string(path));
     if (!loaded) return fail(loaded.error());
-    rank = std::move(*loaded);
+    end->plugin = std::move(*loaded);
   }
   auto codecs = CodecChain::of(arena_, record, plugins.codec);
   if (!codecs) return fail(codecs.error());
-  ends_.push_back(std::make_unique<End>(arena_, channel, heap_, std::move(rank)));
-  ends_.back()->codecs = std::move(*codecs);
-  ends_.back()->portable = is_portable(arena_, record);
+  end->codecs = std::move(*codecs);
+  end->portable = is_portable(arena_, record);
+  ends_.push_back(std::move(end));
   return {};
 }
 
@@ -69,7 +70,26 @@ Result<void> PortWriter::aim(const OutgoingMessage& message) {
   message_ = message;
   targets_.clear();
   choose(message);
+  if (auto ranked = rank(); !ranked) return ranked;
   return encode();
+}
+
+/// Before anything is done for the message, because a plugin may refuse it.
+Result<void> PortWriter::rank() {
+  for (End* target : targets_) {
+    if (!target->plugin) continue;
+    const auto& channel = target->writer.channel();
+    const auto rank = target->plugin({.number = channel.enqueued.load(std::memory_order_relaxed),
+                                      .data = message_.data,
+                                      .length = message_.length,
+                                      .type = message_.type,
+                                      .priority = message_.terms.priority,
+                                      .now_ns = group_now_ns(arena_.header().clock),
+                                      .deadline_ns = message_.terms.deadline_ns});
+    if (!rank) return fail(rank.error());
+    target->rank = *rank;
+  }
+  return {};
 }
 
 Result<void> PortWriter::encode() {

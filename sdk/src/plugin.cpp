@@ -8,7 +8,6 @@
 #include <string_view>
 #include <utility>
 
-#include <mvm/job.hpp>
 #include <mvm/plugin.hpp>
 #include <mvm/queuelayer/wiring_plan.hpp>
 
@@ -165,12 +164,12 @@ Result<std::unique_ptr<queue::Codec>> load_codec(const std::string& path, std::i
   return std::make_unique<PluginCodec>(std::move(*object));
 }
 
-Result<queue::RankRule> load_rank_rule(const std::string& path) {
+Result<queue::PluginRank> load_queue_type(const std::string& path) {
   auto made = PluginObject::make(path, abi::kQueueType, 0);
   if (!made) return fail(made.error());
   // Shared, because a std::function is copied.
   const auto object = std::make_shared<PluginObject>(std::move(*made));
-  return [object](const queue::RankedMessage& message) {
+  return [object](const queue::RankedMessage& message) -> Result<std::int64_t> {
     const Call call;
     const abi::RankedMessage ranked{.number = message.number,
                                     .data = message.data,
@@ -180,7 +179,8 @@ Result<queue::RankRule> load_rank_rule(const std::string& path) {
                                     .deadline_ns = message.deadline_ns};
     std::int64_t rank = 0;
     if (object->plugin().rank(object->self(), &ranked, &rank, call.host()) != 0) {
-      throw error("queue type '" + object->name() + "' cannot rank a message: " + call.reason());
+      return fail(ErrorCode::kCodec, "queue type '", object->name(),
+                  "' cannot rank a message: ", call.reason());
     }
     return rank;
   };

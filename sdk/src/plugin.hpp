@@ -7,7 +7,7 @@
 
 #include <mvm/base/result.hpp>
 #include <mvm/queuelayer/codec.hpp>
-#include <mvm/queuelayer/shelf_writer.hpp>
+#include <mvm/queuelayer/port_writer.hpp>
 
 namespace mvm {
 
@@ -17,8 +17,7 @@ namespace mvm {
 [[nodiscard]] Result<std::unique_ptr<queue::Codec>> load_codec(const std::string& path,
                                                                std::int32_t level);
 
-/// The same for a queue type, made from a source with MVM_QUEUE_TYPE. The rule throws `mvm::error`
-/// when the plugin cannot rank a message: it is called before anything is done for that message.
-[[nodiscard]] Result<queue::RankRule> load_rank_rule(const std::string& path);
+/// The same for a queue type, made from a source with MVM_QUEUE_TYPE.
+[[nodiscard]] Result<queue::PluginRank> load_queue_type(const std::string& path);
 
 }  // namespace mvm

@@ -31,7 +31,7 @@ std::optional<std::uint32_t> number_from_environment(const char* name) {
 
 /// The user's own queue types and codecs.
 queue::PortWriter::Plugins plugins() {
-  return {.rank = load_rank_rule, .codec = load_codec};
+  return {.rank = load_queue_type, .codec = load_codec};
 }
 
 }  // namespace

@@ -26,6 +26,9 @@ struct OutgoingMessage {
   std::optional<std::uint64_t> key;  ///< for Spread::kHash; the bytes are the key without one
 };
 
+/// Asks a user's queue type for a message's rank. Its bytes are as they were sent, before codecs.
+using PluginRank = std::function<Result<std::int64_t>(const RankedMessage&)>;
+
 /// All queues that one sending port feeds: it chooses which of them a message goes to, as the
 /// spread of each statement of the topology says. One thread at a time.
 ///
@@ -35,7 +38,7 @@ class PortWriter {
  public:
   /// What only tasks have: the user's own queue types and codecs, by the paths of their plugins.
   struct Plugins {
-    std::function<Result<RankRule>(const std::string& path)> rank;
+    std::function<Result<PluginRank>(const std::string& path)> rank;
     PluginCodecs codec;
   };
   /// `arena` and `heap` must outlive it. kCodec where a codec's library or a plugin is missing.
@@ -50,8 +53,8 @@ class PortWriter {
   /// True when nobody is left who could take anything sent here.
   [[nodiscard]] bool receivers_closed() const;
 
-  /// Chooses the queues that this message goes to, and encodes it for them. Its bytes must stay
-  /// until it is delivered. Errors: what a codec says.
+  /// Chooses the queues that this message goes to, and ranks and encodes it for them. Its bytes
+  /// must stay until it is delivered. Errors: what a codec or plugin says; nothing is sent then.
   [[nodiscard]] Result<void> aim(const OutgoingMessage& message);
   /// True when no chosen queue would have to wait.
   [[nodiscard]] bool ready();
@@ -76,7 +79,7 @@ class PortWriter {
   [[nodiscard]] Delivered deliver();
 
   /// The only queue behind the port, where loans can lie; null when there are several, or when
-  /// what is sent must be encoded.
+  /// what is sent must be encoded, or ranked by a plugin.
   [[nodiscard]] QueueWriter* sole();
 
   /// Nothing more will come from this port. Idempotent.
@@ -85,10 +88,12 @@ class PortWriter {
  private:
   /// One queue and what is done to a message on its way there.
   struct End {
-    End(const Arena& arena, std::uint32_t channel, SenderHeap& heap, RankRule rank)
-        : writer(arena, channel, heap, std::move(rank)) {}
-    [[nodiscard]] bool is_plain() const { return !codecs && !portable; }
+    End(const Arena& arena, std::uint32_t channel, SenderHeap& heap)
+        : writer(arena, channel, heap, [this](const RankedMessage&) { return rank; }) {}
+    [[nodiscard]] bool is_plain() const { return !codecs && !portable && !plugin; }
     QueueWriter writer;
+    PluginRank plugin;                   ///< of QueueType::kCustom
+    std::int64_t rank = 0;               ///< by it, of the message that is aimed at it
     std::unique_ptr<CodecChain> codecs;  ///< null: the bytes travel as they are
     bool portable = false;               ///< codecs begin with the portable form
     ConstBytes bytes;                    ///< of the message that is aimed at it
@@ -101,6 +106,7 @@ class PortWriter {
   PortWriter(const Arena& arena, SenderHeap& heap) : arena_(arena), heap_(heap) {}
   [[nodiscard]] Result<void> add_end(std::uint32_t channel, const Plugins& plugins);
   void choose(const OutgoingMessage& message);
+  [[nodiscard]] Result<void> rank();
   [[nodiscard]] Result<void> encode();
   void take_turns();
   [[nodiscard]] SharedBlock* share();
