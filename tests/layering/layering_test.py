@@ -24,7 +24,7 @@ LAYERS = {
     "componentlayer/run": ["mvm/base/", "mvm/queuelayer/", "mvm/oslayer/", "mvm/model/", "mvm/run/"],
     "apps/mvmq": ["mvm/base/", "mvm/queuelayer/"],
     "apps/mvm": ["mvm/"],
-    "examples": ["mvm/job."],
+    "examples": ["mvm/job.", "mvm/plugin."],
 }
 
 # The headers that jobs include see only these beside themselves: each costs every job's build.
@@ -55,7 +55,11 @@ LIBRARIES = {
     "OpenSSL": (r"openssl/", [
         "componentlayer/build/src/digest.cpp",
         "componentlayer/run/src/link_keys.cpp",
+        "queuelayer/src/codecs/aes_gcm.cpp",
     ]),
+    "LZ4": (r"lz4", ["queuelayer/src/codecs/lz4.cpp"]),
+    "Zstandard": (r"zstd", ["queuelayer/src/codecs/zstd.cpp"]),
+    "ISA-L": (r"isa-l", ["queuelayer/src/codecs/crc32c.cpp"]),
     "CLI11": (r"CLI/", ["apps/mvm/command_line.cpp"]),
     "gSOAP": (r"stdsoap|soap[A-Z]", []),
     "libvirt": (r"libvirt/", []),
@@ -150,7 +154,8 @@ def self_test():
     header_of = {"Boost.Interprocess": "boost/interprocess/x.hpp", "pugixml": "pugixml.hpp",
                  "libxml2": "libxml/x.h", "muParser": "muParser.h", "METIS": "metis.h",
                  "hwloc": "hwloc.h", "nlohmann-json": "nlohmann/json.hpp", "CLI11": "CLI/CLI.hpp",
-                 "ZeroMQ": "zmq.h", "OpenSSL": "openssl/evp.h", "Boost, other": "boost/graph/x.hpp"}
+                 "ZeroMQ": "zmq.h", "OpenSSL": "openssl/evp.h", "LZ4": "lz4.h", "Zstandard": "zstd.h",
+                 "ISA-L": "isa-l/crc.h", "Boost, other": "boost/graph/x.hpp"}
     for library, (_, files) in LIBRARIES.items():
         for name in files:
             licence = gpl if LICENCES.get(name.split("/")[0]) else apache

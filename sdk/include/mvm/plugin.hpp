@@ -26,7 +26,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <stdexcept>
 #include <string_view>
 #include <type_traits>
