@@ -38,6 +38,7 @@ Result<std::unique_ptr<Board>> Board::open(const Arena& arena, std::uint32_t end
     return fail(ErrorCode::kArena, "the arena's tables of team ", membership,
                 " do not hold together");
   }
+  board->left_ = false;
   return board;
 }
 
@@ -248,18 +249,20 @@ void Board::sleep_until(std::uint32_t awaited, Done&& done) {
   auto& mine = awaits(index_);
   mine.store(awaited, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);
+  const auto member = (awaited & ~kAwaitsFinish) - 1;
   std::uint64_t changes = 0;
   std::int64_t blocked_ns = 0;
   Waiter waiter(endpoint_, arena_.header().clock);
   waiter.wait(
       [&] {
-        changes = board_changes(arena_, team_);
+        changes = seat_changes(seats_[member]);
         return done();
       },
       kNoDeadline,
       [&] {
         return WaitSubject{.kind = WaitKind::kCollective,
                            .subject = membership_,
+                           .channel = member,
                            .size = operation_,
                            .seen = changes};
       },
@@ -351,21 +354,6 @@ void Board::leave() {
   left_ = true;
   seats_[index_].gone.store(1, std::memory_order_release);
   ring_all();
-}
-
-std::uint64_t board_changes(const Arena& arena, const TeamRecord& team) {
-  const auto count = team.endpoints.count;
-  const auto* seats =
-      reinterpret_cast<const Seat*>(arena.find(team.seats, std::uint64_t{count} * sizeof(Seat)));
-  if (seats == nullptr) return 0;
-  std::uint64_t changes = 0;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    changes += seats[i].contributions[0].operation.load(std::memory_order_acquire) +
-               seats[i].contributions[1].operation.load(std::memory_order_acquire) +
-               seats[i].finished.load(std::memory_order_acquire) +
-               seats[i].gone.load(std::memory_order_acquire);
-  }
-  return changes;
 }
 
 }  // namespace mvm::queue

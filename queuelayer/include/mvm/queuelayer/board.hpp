@@ -209,10 +209,7 @@ class Board {
   Shown filled_[2];
   std::span<const std::byte> kept_;
   Culprit culprit_;
-  bool left_ = false;
+  bool left_ = true;  ///< until it has found its place
 };
-
-/// Grows whenever anything changes on the board that a member may wait for.
-[[nodiscard]] std::uint64_t board_changes(const Arena& arena, const TeamRecord& team);
 
 }  // namespace mvm::queue
