@@ -61,13 +61,20 @@ GroupConversation::GroupConversation(const model::Plan& plan, const LaunchSettin
       observer_(observer),
       cancel_(cancel),
       counts_(plan.wiring.size()),
-      rounds_(plan.wiring.size(), [this](std::uint32_t machine, control::Ask ask) {
-        // Before it is ready a queue VM has nothing to tell.
-        Member& member = members_[machine];
-        if (member.phase < Phase::kReady || member.phase == Phase::kDone) return false;
-        say(member, ask);
-        return true;
-      }) {
+      rounds_(plan.wiring.size(),
+              [this](std::uint32_t machine, control::Ask ask) {
+                // Before it is ready a queue VM has nothing to tell.
+                Member& member = members_[machine];
+                if (member.phase < Phase::kReady || member.phase == Phase::kDone) return false;
+                say(member, ask);
+                return true;
+              }),
+      outside_({.to_queue_vm =
+                    [this](const control::Message& message) { say(members_.front(), message); },
+                .to_caller = [this](GroupDoor::Caller caller,
+                                    const DoorFrame& frame) { door_->say(caller, frame); },
+                .refuse = [this](GroupDoor::Caller caller,
+                                 const std::string& why) { door_->refuse(caller, why); }}) {
   outcome_.group = plan.group;
   for (std::uint32_t m = 0; m < plan.wiring.size(); ++m) {
     for (const auto& task : plan.wiring[m].tasks) {
@@ -216,6 +223,9 @@ bool GroupConversation::in_turn(const Member& member, const control::Message& me
   if (std::holds_alternative<control::Ready>(message)) return member.phase == Phase::kStarting;
   if (std::holds_alternative<control::Figures>(message)) return member.phase == Phase::kEnded;
   if (std::holds_alternative<control::Status>(message)) return member.phase > Phase::kStarting;
+  if (OutsideSessions::is_reply(message)) {
+    return &member == &members_.front() && member.phase > Phase::kStarting;
+  }
   const bool tasks_live = member.phase < Phase::kEnded;
   if (std::holds_alternative<control::AllEnded>(message)) {
     // A group that is stopped while it starts ends without having been ready.
@@ -236,6 +246,7 @@ void GroupConversation::on_message(std::uint32_t machine, control::Message&& mes
     }
   } else if (std::holds_alternative<control::Ready>(message)) {
     member.phase = Phase::kReady;
+    if (machine == 0) outside_.begin();
     if (all_at_least(Phase::kReady)) on_ready();
   } else if (auto* output = std::get_if<control::Output>(&message)) {
     const auto found = spec_of_.find(output->task);
@@ -250,14 +261,15 @@ void GroupConversation::on_message(std::uint32_t machine, control::Message&& mes
     on_task_end(machine, *ended);
   } else if (std::holds_alternative<control::AllEnded>(message)) {
     member.phase = Phase::kEnded;
-    if (all_at_least(Phase::kEnded)) {
-      for (auto& other : members_) say(other, control::Finish{});
-    }
+    finish_when_ended();
   } else if (std::holds_alternative<control::Stalled>(message)) {
     on_stalled();
   } else if (auto* status = std::get_if<control::Status>(&message)) {
     // One that was asked for before another machine was lost comes late, and is of no use.
     (void)rounds_.on_status(machine, std::move(*status));
+  } else if (OutsideSessions::is_reply(message)) {
+    outside_.on_queue_vm(std::move(message));
+    finish_when_ended();
   } else if (auto* figures = std::get_if<control::Figures>(&message)) {
     on_figures(machine, *figures);
     leave(machine);
@@ -303,10 +315,7 @@ void GroupConversation::on_task_end(std::uint32_t machine, const control::TaskEn
     conclude(GroupState::kFailed, signalled ? 128 + ended.status : ended.status,
              signalled ? text(task.name, " was ended by ", signal_words(ended.status))
                        : text(task.name, " exited with ", ended.status));
-    // The task's own machine has stopped its other tasks already.
-    if (plan_.wiring[machine].end_on_failure && members_.size() > 1) {
-      stop_all(control::StopReason::kFailure);
-    }
+    if (plan_.wiring[machine].end_on_failure) stop_all(control::StopReason::kFailure);
   }
 }
 
@@ -340,7 +349,11 @@ void GroupConversation::open_door() {
       GroupDoor::open(plan_.wiring.front().door,
                       {.heard = [this](GroupDoor::Caller caller,
                                        DoorFrame&& frame) { on_door(caller, std::move(frame)); },
-                       .gone = {}});
+                       .gone =
+                           [this](GroupDoor::Caller caller) {
+                             outside_.on_gone(caller);
+                             finish_when_ended();
+                           }});
   if (door) {
     door_ = std::move(*door);
   } else {
@@ -368,8 +381,13 @@ void GroupConversation::on_door(GroupDoor::Caller caller, DoorFrame&& frame) {
       return answer([this](const StatusRounds::Statuses& statuses) {
         return wait_words(graph().look(statuses));
       });
+    case DoorKind::kOutside:
+      if (!plan_.wiring.front().outside.empty()) return outside_.on_caller(caller, frame.payload);
+      return door_->refuse(caller,
+                           "this group has no port that is open to programs outside; a profile "
+                           "opens one by <open port=\"…\" to=\"JOB.PORT\"/> in its <topology>");
     default:
-      return door_->refuse(caller, "this group has no port that is open to programs outside");
+      return door_->refuse(caller, "it asked for what a group cannot answer");
   }
 }
 
@@ -437,9 +455,6 @@ void GroupConversation::on_lost(std::uint32_t machine) {
   leave(machine);
   member.control.reset();
   stop_all(control::StopReason::kFailure);
-  if (all_at_least(Phase::kEnded)) {
-    for (auto& other : members_) say(other, control::Finish{});
-  }
 }
 
 /// The conversation with one queue VM is over.
@@ -467,6 +482,17 @@ void GroupConversation::stop_all(control::StopReason reason) {
   for (auto& member : members_) {
     if (member.phase < Phase::kEnded) say(member, control::Stop{reason});
   }
+  outside_.end(text("the group has ended: ", outcome_.cause));
+  finish_when_ended();
+}
+
+/// What its tasks have sent to programs outside is still theirs to get, unless the group was
+/// stopped.
+void GroupConversation::finish_when_ended() {
+  if (finishing_ || !all_at_least(Phase::kEnded) || !(stopping_ || outside_.empty())) return;
+  finishing_ = true;
+  outside_.end("the group has ended");
+  for (auto& member : members_) say(member, control::Finish{});
 }
 
 void GroupConversation::conclude(GroupState state, int exit_status, std::string cause) {

@@ -18,6 +18,7 @@
 
 #include "channel_figures.hpp"
 #include "deadlock_watch.hpp"
+#include "outside_sessions.hpp"
 #include "status_rounds.hpp"
 
 namespace mvm::run {
@@ -66,6 +67,7 @@ class GroupConversation {
   [[nodiscard]] std::string loss_of(std::uint32_t machine) const;
   void say(Member& member, const queue::control::Message& message);
   void stop_all(queue::control::StopReason reason);
+  void finish_when_ended();
   /// Remembers the first cause; everything later is a consequence.
   void conclude(GroupState state, int exit_status, std::string cause);
   [[nodiscard]] bool all_at_least(Phase phase) const;
@@ -85,11 +87,13 @@ class GroupConversation {
   std::unique_ptr<queue::WaitGraph> graph_;   ///< made when it is needed
   std::unique_ptr<DeadlockWatch> deadlocks_;  ///< likewise
   std::unique_ptr<GroupDoor> door_;
+  OutsideSessions outside_;
   GroupState state_ = GroupState::kStarting;
   GroupOutcome outcome_;
   bool concluded_ = false;
   bool released_ = false;
   bool stopping_ = false;
+  bool finishing_ = false;
   int cancel_requests_ = 0;
   SteadyTime started_at_;
   SteadyTime released_at_;

@@ -21,7 +21,6 @@
 namespace mvm::queue::control {
 
 inline constexpr Bytes kOutsideWindow = 256_KiB;
-inline constexpr std::uint32_t kMaxOutsideSessions = 256;  ///< at once: each holds a window
 
 enum class OutsideWay : std::uint8_t { kEnqueue = 0, kDequeue = 1 };
 
