@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <mvm/queuelayer/ring_writer.hpp>
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cassert>
 
@@ -15,10 +13,6 @@ std::uint64_t in_lines(std::uint64_t length) {
 
 /// Looks at the receiver this often before deciding that it lags: a few microseconds.
 constexpr int kLooksForReceiver = 64;
-
-/// Freed heap blocks of this size or more give their memory back to the host at once; smaller ones
-/// stay warm for the next message.
-constexpr std::uint64_t kReturnToHost = 64 << 20;
 
 }  // namespace
 
@@ -239,13 +233,7 @@ void RingWriter::take_back(std::uint64_t n) {
   const Fragment& fragment = fragments_[n & (slot_count_ - 1)];
   data_tail_ = fragment.data_end;
   if (fragment.heap_length > 0) {
-    if (fragment.heap_length >= kReturnToHost) {
-      // The pages that lie wholly inside; the kernel refuses nothing but a bad range.
-      constexpr std::uint64_t kPage = 4096;
-      const auto first = (fragment.heap_at + kPage - 1) / kPage * kPage;
-      const auto end = (fragment.heap_at + fragment.heap_length) / kPage * kPage;
-      ::madvise(arena_.base() + first, end - first, MADV_REMOVE);
-    }
+    return_to_host(arena_.base() + fragment.heap_at, fragment.heap_length);
     heap_.free(fragment.heap_at, fragment.heap_length);
   }
   if (fragment.shared != nullptr) drop_hold(*fragment.shared);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <mvm/queuelayer/sender_heap.hpp>
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <iterator>
 
@@ -54,6 +56,16 @@ bool SenderHeap::could_allocate(std::uint64_t length) const {
   const std::scoped_lock lock(mutex_);
   return std::any_of(gaps_.begin(), gaps_.end(),
                      [wanted](const auto& gap) { return gap.second >= wanted; });
+}
+
+void return_to_host(std::byte* memory, std::uint64_t length) {
+  constexpr std::uint64_t kWorthIt = 64 << 20;
+  constexpr std::uint64_t kPage = 4096;
+  if (length < kWorthIt) return;
+  const auto at = reinterpret_cast<std::uintptr_t>(memory);
+  const auto skipped = (kPage - at % kPage) % kPage;
+  // The kernel refuses nothing but a bad range.
+  ::madvise(memory + skipped, (length - skipped) / kPage * kPage, MADV_REMOVE);
 }
 
 }  // namespace mvm::queue

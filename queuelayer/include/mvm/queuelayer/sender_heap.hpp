@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -27,5 +28,9 @@ class SenderHeap {
   mutable std::mutex mutex_;
   std::map<Offset, std::uint64_t> gaps_;  ///< free blocks by position: never adjacent, never empty
 };
+
+/// Gives the host the pages back that lie wholly in a block which is about to be freed, if it is so
+/// large that they are worth a system call; smaller blocks stay warm for the next message.
+void return_to_host(std::byte* memory, std::uint64_t length);
 
 }  // namespace mvm::queue

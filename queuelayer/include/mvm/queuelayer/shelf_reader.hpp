@@ -47,6 +47,8 @@ class ShelfReader {
   /// Precondition: available(). How urgent the next message is, comparable between the channels of
   /// one port: the lower goes first. 0 for types that know no urgency.
   [[nodiscard]] std::int64_t urgency() const;
+  /// Precondition: available(). The rank of the message that `take` would take.
+  [[nodiscard]] std::int64_t rank() const;
   /// True when everything was taken and nothing more will come.
   [[nodiscard]] bool ended();
 
@@ -57,8 +59,9 @@ class ShelfReader {
 
   /// For the link: gives back a message that was dropped, not received, at the other machine.
   void give_back_uncounted(std::uint32_t slot, std::uint64_t number);
-  /// For the link: taken messages that the sender no longer wants (Overflow::kDropOldest), each
-  /// once. They stay taken until they are given back.
+  /// For the link: numbers of taken messages that the sender no longer wants, because they made
+  /// room, were superseded or expired; each once. They stay taken until they are given back. Looks
+  /// at nothing but one counter unless there are new ones.
   [[nodiscard]] std::vector<std::uint64_t> take_unwanted();
 
   /// Nobody will take anything more, said by the only receiver; of several, the queue VM says it.
