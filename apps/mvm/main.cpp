@@ -24,12 +24,7 @@ std::vector<mvm::cli::EnvironmentVariable> environment() {
 std::vector<mvm::cli::AbsentVerb> absent_verbs() {
   return {
       {"submit", "send a profile to a broker"},
-      {"inspect", "show everything about a group"},
-      {"top", "watch tasks and queues of running groups"},
-      {"explain", "tell why a group is in its state"},
       {"cancel", "end a group"},
-      {"enqueue", "put a message into a queue of a running group"},
-      {"dequeue", "take a message out of a queue of a running group"},
       {"checkpoint", "save a running group"},
       {"restore", "continue a saved group"},
       {"connect", "add an edge to a running group"},
@@ -64,9 +59,11 @@ int main(int argc, char** argv) {
   mvm::set_log_name("mvm");
   auto program = make_program();
   using namespace mvm::cli;
-  program.verbs = {
-      init_verb(),     validate_verb(),     plan_verb(), graph_verb(),  build_verb(),
-      run_verb(),      list_verb(),         logs_verb(), doctor_verb(), completion_verb(program),
-      complete_verb(), manual_verb(program)};
+  program.verbs = {init_verb(),     validate_verb(),     plan_verb(),
+                   graph_verb(),    build_verb(),        run_verb(),
+                   list_verb(),     logs_verb(),         inspect_verb(),
+                   top_verb(),      explain_verb(),      doctor_verb(),
+                   enqueue_verb(),  dequeue_verb(),      completion_verb(program),
+                   complete_verb(), manual_verb(program)};
   return execute(program, {argv + 1, argv + argc});
 }

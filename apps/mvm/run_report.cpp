@@ -49,6 +49,12 @@ class LineReport : public RunReport {
     stop_this_run();
   }
 
+  void on_deadlock(const queue::GroupWaits&, std::string_view words) override {
+    output_.end_line();
+    progress_.clear();
+    complain(words);
+  }
+
   void conclude(const run::GroupOutcome& outcome, const std::filesystem::path& directory) override {
     output_.end_line();
     progress_.clear();
@@ -87,6 +93,10 @@ class JsonReport : public RunReport {
               .add("task", task.name)
               .add("end", to_string(task.end))
               .add("status", task.status));
+  }
+
+  void on_deadlock(const queue::GroupWaits&, std::string_view words) override {
+    write(JsonLine().add("event", "deadlock").add("text", words));
   }
 
   void conclude(const run::GroupOutcome& outcome, const std::filesystem::path& directory) override {

@@ -99,10 +99,11 @@ int run_group(LoadedProfile& loaded, const BuiltProfile& built, const run::Launc
 }
 
 int run_profile(const Arguments& arguments) {
-  const auto settings = launch_settings(arguments);
+  auto settings = launch_settings(arguments);
   if (!settings) return refuse(settings.error());
   auto loaded = load_profile("run", arguments);
   if (!loaded) return kRefused;
+  settings->on_deadlock = loaded->profile.policy.deadlock;
   // Until here there is nothing to clean up, and a signal may simply end the program.
   const auto interrupt = Interrupt::watch();
   if (!interrupt) return refuse(interrupt.error());

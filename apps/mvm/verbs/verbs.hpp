@@ -14,7 +14,12 @@ namespace mvm::cli {
 [[nodiscard]] Verb run_verb();
 [[nodiscard]] Verb list_verb();
 [[nodiscard]] Verb logs_verb();
+[[nodiscard]] Verb inspect_verb();
+[[nodiscard]] Verb top_verb();
+[[nodiscard]] Verb explain_verb();
 [[nodiscard]] Verb doctor_verb();
+[[nodiscard]] Verb enqueue_verb();
+[[nodiscard]] Verb dequeue_verb();
 
 /// These describe the whole command, so they keep a reference to it.
 [[nodiscard]] Verb completion_verb(const Program& program);

@@ -408,10 +408,11 @@ void GroupConversation::on_stalled() {
 void GroupConversation::on_deadlock(const queue::GroupWaits& waits) {
   if (stopping_) return;
   outcome_.deadlocks += static_cast<std::uint32_t>(waits.knots.size());
-  if (auto stored = directory_.store(kWaitsFile, waits_json(plan_.group, waits)); !stored) {
-    log_warning(stored.error().message);
-  }
-  observer_.on_deadlock(waits, deadlock_words(waits));
+  const auto words = deadlock_words(waits);
+  auto stored = directory_.store(kWaitsFile, waits_json(plan_.group, waits));
+  if (stored) stored = directory_.store(kDeadlockFile, words);
+  if (!stored) log_warning(stored.error().message);
+  observer_.on_deadlock(waits, words);
   if (settings_.on_deadlock != model::DeadlockAction::kEnd) return;
   conclude(GroupState::kFailed, exit_status::kDeadlock, deadlock_sentence(waits));
   stop_all(control::StopReason::kFailure);

@@ -20,6 +20,7 @@ namespace mvm::run {
 ///     RUN/output/cell.3/…   collected outputs
 ///     RUN/summary.json      the result, with queue statistics
 ///     RUN/waits.json        who waited for whom, when there was a deadlock
+///     RUN/deadlock.txt      the same in words
 ///     RUN/work/m0/cell.3/   working directories; gone when the run has ended
 /// and an entry in the user's state folder, so that `mvm logs GROUP` finds it from anywhere.
 /// The folder is locked (flock) from its creation until `finish` or the end of the process, however
@@ -67,6 +68,7 @@ class RunDirectory {
 };
 
 inline constexpr const char* kWaitsFile = "waits.json";
+inline constexpr const char* kDeadlockFile = "deadlock.txt";
 
 /// Logs kept open at once, so that a group of any size fits the usual limit of 1024 descriptors.
 inline constexpr std::size_t kMaxOpenLogs = 256;
