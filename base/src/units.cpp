@@ -144,7 +144,9 @@ std::string to_string(Duration duration) {
   if (ns < 1e6) return short_number(ns / 1e3) + " us";
   if (ns < 1e9) return short_number(ns / 1e6) + " ms";
   if (ns < 120e9) return short_number(ns / 1e9) + " s";
-  return short_number(ns / 60e9) + " min";
+  if (ns < 7200e9) return short_number(ns / 60e9) + " min";
+  if (ns < 48 * 3600e9) return short_number(ns / 3600e9) + " h";
+  return short_number(ns / 86400e9) + " d";
 }
 
 std::string rate_words(Duration interval) {
@@ -158,7 +160,8 @@ std::string bandwidth_words(std::uint64_t bits_per_second) {
   if (bits < 1e3) return text(bits_per_second, " bit/s");
   if (bits < 1e6) return six_digits(bits / 1e3) + " kbit/s";
   if (bits < 1e9) return six_digits(bits / 1e6) + " Mbit/s";
-  return six_digits(bits / 1e9) + " Gbit/s";
+  if (bits < 1e12) return six_digits(bits / 1e9) + " Gbit/s";
+  return six_digits(bits / 1e12) + " Tbit/s";
 }
 
 std::string part_words(std::uint32_t billionths) {

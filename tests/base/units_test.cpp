@@ -87,11 +87,14 @@ TEST(Units, WritesForPeople) {
   EXPECT_EQ(to_string(Duration(340ms)), "340 ms");
   EXPECT_EQ(to_string(Duration(1250ms)), "1.25 s");
   EXPECT_EQ(to_string(Duration(10min)), "10 min");
+  EXPECT_EQ(to_string(Duration(30h)), "30 h");
+  EXPECT_EQ(to_string(Duration(9600h)), "400 d");
   EXPECT_EQ(rate_words(1ms), "1000/s");
   EXPECT_EQ(rate_words(1us), "1000000/s");
   EXPECT_EQ(rate_words(2h), "0.5/h");
   EXPECT_EQ(bandwidth_words(10'000'000), "10 Mbit/s");
   EXPECT_EQ(bandwidth_words(300), "300 bit/s");
+  EXPECT_EQ(bandwidth_words(2'500'000'000'000), "2.5 Tbit/s");
   EXPECT_EQ(part_words(10'000'000), "1%");
   EXPECT_EQ(part_words(12'345'000), "1.2345%");
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <regex>
 
+#include "source_files.hpp"
 #include "wording.hpp"
 
 namespace mvm::model {
@@ -134,8 +135,8 @@ void read_attributes(const XmlElement& element, Reading& reading, BuildOptions& 
   }
 }
 
-}  // namespace
-
+/// What becomes a word of a compiler's command line is checked here: a profile chooses among
+/// compilers and options, it does not write command lines.
 void read_build(const XmlElement& element, Reading& reading, BuildOptions& build) {
   read_attributes(element, reading, build);
   for (const auto& child : element.children) {
@@ -149,6 +150,37 @@ void read_build(const XmlElement& element, Reading& reading, BuildOptions& build
     if (child.name == "include") read_include(child, *words, reading, build);
     if (child.name == "link") read_library(child, *words, reading, build);
     if (child.name == "flag") read_flag(child, *words, reading, build);
+  }
+}
+
+void read_source(const XmlElement& element, Reading& reading, std::vector<fs::path>& sources) {
+  const auto words = reading.content(element);
+  if (!words) return;
+  auto files = source_files(*words, reading.document().folder);
+  if (!files) {
+    reading.complain(element, "", "source ", files.error().message);
+    return;
+  }
+  for (auto& file : *files) {
+    if (std::ranges::find(sources, file) == sources.end()) sources.push_back(std::move(file));
+  }
+}
+
+}  // namespace
+
+void read_sources_and_build(const XmlElement& element, Reading& reading,
+                            std::vector<fs::path>& sources, BuildOptions& build) {
+  const XmlElement* first = nullptr;
+  for (const auto& child : element.children) {
+    if (child.name == "source") read_source(child, reading, sources);
+    if (child.name != "build") continue;
+    if (first != nullptr) {
+      reading.complain(child, "", "<", element.name,
+                       "> holds at most one <build>; the first is in line ", first->line);
+      continue;
+    }
+    first = &child;
+    read_build(child, reading, build);
   }
 }
 

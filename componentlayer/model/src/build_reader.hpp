@@ -5,8 +5,9 @@
 
 namespace mvm::model {
 
-/// Reads a `<build>`. What becomes a word of a compiler's command line is checked here: a profile
-/// chooses among compilers and options, it does not write command lines.
-void read_build(const XmlElement& element, Reading& reading, BuildOptions& build);
+/// Reads the `<source>` elements of `element`, globs expanded and each file once, and its
+/// `<build>`, of which there is at most one.
+void read_sources_and_build(const XmlElement& element, Reading& reading,
+                            std::vector<std::filesystem::path>& sources, BuildOptions& build);
 
 }  // namespace mvm::model

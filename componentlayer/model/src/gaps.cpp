@@ -48,6 +48,14 @@ void Gaps::add(const LinkStatement& link) {
   add_port(link.to.job, link.to.port);
 }
 
+void Gaps::add(const OpenStatement& open) {
+  if (open.enters) {
+    add_port(open.end.job, open.end.port);
+  } else {
+    add_port(std::string(kOutsideJob), open.port);
+  }
+}
+
 void Gaps::add_any_port(const std::vector<std::string>& jobs) {
   if (jobs.empty()) add_port(kAny, kAny);
   for (const auto& job : jobs) add_port(job, kAny);

@@ -19,12 +19,15 @@ class Gaps {
   /// The statement was read, but its edges cannot be made. A graph over no jobs may lie over any.
   void add(const GraphStatement& graph);
   void add(const LinkStatement& link);
+  void add(const OpenStatement& open);
 
   /// Some port of these jobs; of any job when there are none.
   void add_any_port(const std::vector<std::string>& jobs = {});
 
   /// A port of `job` at which edges arrive.
   void add_port(const std::string& job, const std::string& port);
+
+  [[nodiscard]] bool empty() const { return ports_.empty(); }
 
   /// True when a receiving port that `rule` matches may be missing.
   [[nodiscard]] bool may_match(const QueueRule& rule) const;

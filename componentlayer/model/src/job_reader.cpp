@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "build_reader.hpp"
+#include "selector.hpp"
 #include "source_files.hpp"
 #include "wording.hpp"
 
@@ -15,21 +16,6 @@ namespace fs = std::filesystem;
 
 /// Variables by which MVM tells a task what it is.
 constexpr std::string_view kReservedPrefix = "MVM_";
-
-void read_source(const XmlElement& element, Reading& reading, JobModel& job) {
-  const auto words = reading.content(element);
-  if (!words) return;
-  auto files = source_files(*words, reading.document().folder);
-  if (!files) {
-    reading.complain(element, "", "source ", files.error().message);
-    return;
-  }
-  for (auto& file : *files) {
-    if (std::ranges::find(job.sources, file) == job.sources.end()) {
-      job.sources.push_back(std::move(file));
-    }
-  }
-}
 
 /// Words that are evaluated per task: tried as task 0 would. There `count` is the job's own, so a
 /// parameter of that name must not mean another number.
@@ -95,29 +81,63 @@ void read_argument(const XmlElement& element, Reading& reading, JobModel& job) {
   }
 }
 
+/// The name of a port, or an empty string when it is absent or wrong.
+std::string read_port(const XmlElement& element, std::string_view attribute, Reading& reading) {
+  auto name = reading.words(element, attribute);
+  if (!name) return {};
+  if (is_port_name(*name)) return *std::move(name);
+  reading.complain_value(element, attribute, *name,
+                         "is not a port name: a letter or '_', then letters, digits, '_', '+', "
+                         "'-', at most 64");
+  return {};
+}
+
+void read_command(const XmlElement& element, Reading& reading, JobModel& job) {
+  CommandModel command;
+  command.place = reading.place(element);
+  command.line = element.words;
+  command.input_port = read_port(element, "stdin", reading);
+  command.output_port = read_port(element, "stdout", reading);
+  const auto format = reading.choice<CommandFormat>(
+      element, "format", {{"lines", CommandFormat::kLines}, {"frames", CommandFormat::kFrames}});
+  if (format) command.format = *format;
+  if (!command.line.empty() && check_words(element, "", command.line, reading, job)) {
+    job.command = std::move(command);
+  }
+}
+
+/// A job is either compiled or a command.
+void check_kind(const XmlElement& element, Reading& reading, const JobModel& job) {
+  const auto* command = element.child("command");
+  if (command == nullptr) {
+    if (element.child("source") == nullptr) {
+      reading.complain(element, "", "job '", job.name,
+                       "' has no <source>; name its C++ files, or give it a <command>");
+    }
+    return;
+  }
+  for (const auto& child : element.children) {
+    const bool second = child.name == "command" && &child != command;
+    if (child.name != "source" && child.name != "build" && !second) continue;
+    reading.complain(child, "", "job '", job.name, "' is a <command>, since line ", command->line,
+                     ", and cannot have a ", second ? "second one" : text("<", child.name, ">"),
+                     " as well; remove one of them");
+  }
+}
+
 /// The document that holds the job's sources, which a `ref=` may have led to.
 void read_content(const XmlElement& element, Reading& reading, JobModel& job) {
   job.folder = reading.document().folder;
   job.scope = reading.scope();
-  const XmlElement* build = nullptr;
+  read_sources_and_build(element, reading, job.sources, job.build);
   for (const auto& child : element.children) {
-    if (child.name == "source") read_source(child, reading, job);
+    if (child.name == "command") read_command(child, reading, job);
     if (child.name == "arg") read_argument(child, reading, job);
     if (child.name == "env") read_environment(child, reading, job);
     if (child.name == "input") read_input(child, reading, job);
     if (child.name == "output") read_output(child, reading, job);
-    if (child.name != "build") continue;
-    if (build != nullptr) {
-      reading.complain(child, "", "<", element.name,
-                       "> holds at most one <build>; the first is in line ", build->line);
-      continue;
-    }
-    build = &child;
-    read_build(child, reading, job.build);
   }
-  if (element.child("source") == nullptr) {
-    reading.complain(element, "", "job '", job.name, "' has no <source>; name its C++ files");
-  }
+  check_kind(element, reading, job);
 }
 
 void read_count(const XmlElement& element, Reading& reading, JobModel& job) {
@@ -161,7 +181,12 @@ JobModel read_job(const XmlElement& element, Reading& reading, DocumentLibrary& 
   JobModel job;
   job.place = reading.place(element);
   if (auto name = reading.words(element, "name")) {
-    if (is_name(*name)) {
+    if (*name == kOutsideJob || *name == kEveryone) {
+      reading.complain_value(element, "name", *name,
+                             *name == kOutsideJob
+                                 ? "stands for programs outside of the group; choose another name"
+                                 : "stands for the team of all tasks; choose another name");
+    } else if (is_name(*name)) {
       job.name = std::move(*name);
     } else {
       reading.complain_value(

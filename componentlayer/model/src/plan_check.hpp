@@ -17,4 +17,8 @@ namespace mvm::model {
 [[nodiscard]] Diagnostics check_plan(const Profile& profile, const Topology& topology,
                                      const Gaps& gaps, const std::vector<std::uint32_t>& cores);
 
+/// Commands whose input or output port no task of the job has.
+[[nodiscard]] Diagnostics check_commands(const Profile& profile, const Topology& topology,
+                                         const Gaps& gaps);
+
 }  // namespace mvm::model

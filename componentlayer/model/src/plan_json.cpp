@@ -3,6 +3,8 @@
 
 #include <mvm/model/plan.hpp>
 
+#include "queue_words.hpp"
+
 namespace mvm::model {
 
 namespace {
@@ -45,24 +47,80 @@ Json edge_json(const Plan& plan, const Edge& edge) {
           {"weight", edge.weight}};
 }
 
+/// The settings of a queue; beside the first four only those that are not the default.
+Json queue_json(const queue::QueueSpec& queue, const queue::WiringPlan& plan) {
+  const queue::QueueSpec usual;
+  Json json = {{"type", type_name(queue, plan)},
+               {"capacity", queue.capacity},
+               {"bytes", queue.bytes.count},
+               {"overflow", queue::to_string(queue.overflow)}};
+  const auto add = [&](const char* name, const auto& value, const auto& usual_value) {
+    if (value != usual_value) json[name] = value;
+  };
+  const auto add_time = [&](const char* name, Duration time) { add(name, time.count(), 0); };
+  if (queue.type == queue::QueueType::kPriority) json["levels"] = queue.levels;
+  if (queue.type == queue::QueueType::kDeadline) {
+    json["late"] = queue.drop_late ? "drop" : "deliver";
+  }
+  add_time("ttl_ns", queue.time_to_live);
+  add_time("interval_ns", queue.interval);
+  add_time("latency_ns", queue.link.latency);
+  add_time("jitter_ns", queue.link.jitter);
+  add("bits_per_second", queue.link.bits_per_second, usual.link.bits_per_second);
+  add("loss", queue.link.loss_ppb / 1e9, 0.0);
+  if (queue.link.loss_ppb > 0 || queue.link.jitter.count() > 0) json["seed"] = queue.link.seed;
+  add("codecs", codec_names(queue, plan), std::vector<std::string>());
+  add("transport", queue::to_string(queue.transport), queue::to_string(usual.transport));
+  return json;
+}
+
+/// Nothing stands for programs outside.
+Json end_json(std::uint32_t task) {
+  return task == queue::kOutside ? Json() : Json(task);
+}
+
 /// Queues by the channel's id, once each although both machines of a channel know it.
 Json channels_json(const Plan& plan) {
   Json all = Json::array();
   for (const auto& machine : plan.wiring) {
     for (const auto& channel : machine.channels) {
-      if (channel.sender_machine != machine.machine) continue;
-      all.push_back({{"id", channel.id},
-                     {"from", channel.sender_port},
-                     {"to", channel.receiver_port},
-                     {"sender", channel.sender},
-                     {"receivers", channel.receivers},
-                     {"type", queue::to_string(channel.queue.type)},
-                     {"capacity", channel.queue.capacity},
-                     {"bytes", channel.queue.bytes.count},
-                     {"overflow", queue::to_string(channel.queue.overflow)}});
+      if (channel.sender_machine != machine.machine || is_hidden(channel)) continue;
+      Json json = {{"id", channel.id},
+                   {"from", channel.sender_port},
+                   {"to", channel.receiver_port},
+                   {"sender", end_json(channel.sender)},
+                   {"receivers", Json::array()}};
+      for (const auto receiver : channel.receivers) json["receivers"].push_back(end_json(receiver));
+      json.update(queue_json(channel.queue, machine));
+      all.push_back(std::move(json));
     }
   }
   return all;
+}
+
+/// The ports that programs outside can use.
+Json outside_json(const queue::WiringPlan& first) {
+  Json all = Json::array();
+  for (const auto& port : first.outside) {
+    const bool enters = port.receives.empty();
+    Json json = {{"port", port.name}, {"direction", enters ? "in" : "out"}};
+    if (enters) {
+      Json spreads = Json::array();
+      for (const auto& group : port.sends) spreads.push_back(queue::to_string(group.spread));
+      json["spreads"] = std::move(spreads);
+    }
+    all.push_back(std::move(json));
+  }
+  return all;
+}
+
+/// By the team's name.
+Json roots_json(const Profile& profile, const Plan& plan) {
+  Json roots = Json::object();
+  for (const auto& team : plan.wiring.front().teams) {
+    roots[team.name] = plan.topology.vertex_name(profile, team.members[team.root]);
+  }
+  return roots;
 }
 
 }  // namespace
@@ -74,7 +132,9 @@ std::string plan_json(const Profile& profile, const Plan& plan) {
                {"machines", Json::array()},
                {"tasks", Json::array()},
                {"edges", Json::array()},
-               {"channels", channels_json(plan)}};
+               {"channels", channels_json(plan)},
+               {"outside", outside_json(plan.wiring.front())},
+               {"roots", roots_json(profile, plan)}};
   for (const auto& machine : plan.machines) json["machines"].push_back(machine_json(machine));
   for (std::uint32_t v = 0; v < plan.topology.vertices.size(); ++v) {
     json["tasks"].push_back(task_json(profile, plan, v));

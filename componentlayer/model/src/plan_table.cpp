@@ -5,63 +5,28 @@
 
 #include <mvm/model/plan.hpp>
 
+#include "number_runs.hpp"
+
 namespace mvm::model {
 
 namespace {
 
-/// Longer lists of tasks end with "…", so that a line stays readable.
-constexpr std::size_t kWidestList = 60;
-
-/// Numbers as runs: "0-3,8".
-class Runs {
- public:
-  void add(std::uint32_t number) {
-    if (!words_.empty() && number == last_ + 1) {
-      last_ = number;
-      return;
-    }
-    close();
-    words_ += text(words_.empty() ? "" : ",", number);
-    first_ = last_ = number;
-  }
-  [[nodiscard]] bool empty() const { return words_.empty(); }
-  [[nodiscard]] std::string take() {
-    close();
-    return std::move(words_);
-  }
-
- private:
-  void close() {
-    if (!words_.empty() && last_ != first_) words_ += text("-", last_);
-  }
-  std::string words_;
-  std::uint32_t first_ = 0;
-  std::uint32_t last_ = 0;
-};
-
-std::string shortened(std::string words) {
-  if (words.size() <= kWidestList) return words;
-  words.resize(words.rfind(',', kWidestList) + 1);
-  return words + "…";
-}
-
 /// "cell[0-7,12] monitor[0]".
 std::string tasks_of(const Profile& profile, const queue::WiringPlan& machine) {
-  std::vector<Runs> runs(profile.jobs.size());
+  std::vector<NumberRuns> runs(profile.jobs.size());
   for (const auto& task : machine.tasks) runs[task.program].add(task.index);
   std::string words;
   for (std::size_t job = 0; job < runs.size(); ++job) {
     if (runs[job].empty()) continue;
-    words += text(words.empty() ? "" : " ", profile.jobs[job].name, "[",
-                  shortened(runs[job].take()), "]");
+    words += text(words.empty() ? "" : " ", profile.jobs[job].name, "[", runs[job].take(), "]");
   }
   return words;
 }
 
 std::string cores_of(const PlannedMachine& machine) {
-  Runs runs;
+  NumberRuns runs;
   for (const auto core : machine.cores) runs.add(core);
-  return runs.empty() ? "any" : shortened(runs.take());
+  return runs.empty() ? "any" : runs.take();
 }
 
 using Row = std::array<std::string, 5>;
@@ -81,6 +46,17 @@ std::string aligned(const std::vector<Row>& rows) {
   return out;
 }
 
+/// "open: jobs -> worker[*].in (shared)".
+std::string open_words(const Profile& profile) {
+  std::string out;
+  for (const auto& open : profile.openings) {
+    const auto tasks = open.end.index ? text(*open.end.index) : "*";
+    out += text(out.empty() ? "open to programs outside: " : ", ", open.port,
+                open.enters ? " to " : " from ", open.end.job, "[", tasks, "].", open.end.port);
+  }
+  return out.empty() ? out : out + "\n";
+}
+
 }  // namespace
 
 std::string plan_table(const Profile& profile, const Plan& plan) {
@@ -91,11 +67,12 @@ std::string plan_table(const Profile& profile, const Plan& plan) {
                     text(plan.wiring[m].tasks.size()), tasks_of(profile, plan.wiring[m])});
   }
   const auto& figures = plan.figures;
-  return aligned(rows) + text("\n", figures.tasks, " tasks, ", figures.edges, " edges\n",
-                              figures.edges_cut, " edges cut between machines (weight ",
-                              figures.weight_cut,
-                              "); dealt out round-robin: ", figures.round_robin_edges_cut, "\n",
-                              figures.core_edges_cut, " edges between cores of one machine\n");
+  return aligned(rows) +
+         text("\n", figures.tasks, " tasks, ", figures.edges, " edges\n", figures.edges_cut,
+              " edges cut between machines (weight ", figures.weight_cut,
+              "); dealt out round-robin: ", figures.round_robin_edges_cut, "\n",
+              figures.core_edges_cut, " edges between cores of one machine\n") +
+         open_words(profile);
 }
 
 }  // namespace mvm::model

@@ -5,6 +5,10 @@
 
 namespace mvm::model {
 
+std::string_view to_string(CommandFormat format) {
+  return format == CommandFormat::kLines ? "lines" : "frames";
+}
+
 const JobModel* Profile::find_job(std::string_view wanted) const {
   const auto found = std::ranges::find(jobs, wanted, &JobModel::name);
   return found == jobs.end() ? nullptr : &*found;

@@ -10,6 +10,7 @@
 #include "job_reader.hpp"
 #include "parameters.hpp"
 #include "profile_draft.hpp"
+#include "queue_rule_reader.hpp"
 #include "report.hpp"
 #include "schema.hpp"
 #include "settings_reader.hpp"
@@ -71,7 +72,9 @@ class ProfileReader {
       if (meant == child.name) continue;
       const auto* name = child.attribute("name");
       if (meant == "param" && name != nullptr) reading_.define_unknown(name->value);
-      if (meant == "job" || child.child("source")) jobs_.add_unreadable();
+      if (meant == "job" || child.child("source") || child.child("command")) {
+        jobs_.add_unreadable();
+      }
       if (meant == "topology" || child.child("graph")) draft_.gaps.add_any_port();
     }
   }

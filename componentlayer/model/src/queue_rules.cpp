@@ -2,63 +2,9 @@
 #include "queue_rules.hpp"
 
 #include <algorithm>
-#include <limits>
-#include <map>
-#include <optional>
-#include <string>
-#include <tuple>
+#include <utility>
 
 namespace mvm::model {
-
-namespace {
-
-constexpr auto kWholeName = std::numeric_limits<std::size_t>::max();
-
-bool is_beginning(std::string_view port) {
-  return port.ends_with('*');
-}
-
-bool port_matches(std::string_view pattern, std::string_view port) {
-  if (!is_beginning(pattern)) return pattern == port;
-  return port.starts_with(pattern.substr(0, pattern.size() - 1));
-}
-
-std::pair<std::size_t, std::size_t> rank_of(const QueueRule& rule) {
-  const std::size_t tasks = (rule.job == "*" ? 0 : 2) + (rule.index ? 1 : 0);
-  return {tasks, is_beginning(rule.port) ? rule.port.size() - 1 : kWholeName};
-}
-
-bool task_matches(const QueueRule& rule, const Vertex& vertex) {
-  return !rule.index || *rule.index == vertex.index;
-}
-
-std::string shown(const QueueRule& rule) {
-  if (!rule.words.empty()) return rule.words;
-  const auto index = rule.index ? text(*rule.index) : "*";
-  return rule.job == "*" ? text("*.", rule.port) : text(rule.job, "[", index, "].", rule.port);
-}
-
-std::string shown(const QueueTypeWord& word) {
-  if (word.spread) return std::string(queue::to_string(*word.spread));
-  return word.plugin.empty() ? std::string(queue::to_string(word.type)) : word.plugin;
-}
-std::string shown(queue::Overflow overflow) {
-  return std::string(queue::to_string(overflow));
-}
-std::string shown(std::uint32_t number) {
-  return text(number);
-}
-std::string shown(Bytes size) {
-  return to_string(size);
-}
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string words;
-  for (const auto& name : names) words += text(words.empty() ? "" : " ", name);
-  return words;
-}
-
-}  // namespace
 
 QueueRules::QueueRules(const Profile& profile, const Topology& topology)
     : profile_(profile), topology_(topology) {
@@ -68,159 +14,153 @@ QueueRules::QueueRules(const Profile& profile, const Topology& topology)
   }
   check_contradictions();
   std::ranges::stable_sort(ranked_, {}, &Ranked::rank);
-  rules_of_job_.resize(profile.jobs.size());
-  tasks_differ_.resize(profile.jobs.size());
-  for (std::size_t job = 0; job < profile.jobs.size(); ++job) {
+  rules_of_job_.resize(profile.jobs.size() + 1);
+  tasks_differ_.resize(profile.jobs.size() + 1);
+  for (std::size_t job = 0; job < rules_of_job_.size(); ++job) {
     for (std::size_t i = 0; i < ranked_.size(); ++i) {
       const auto& rule = *ranked_[i].rule;
-      if (rule.job != "*" && rule.job != profile.jobs[job].name) continue;
+      if (rule.job != "*" && rule.job != job_name(job)) continue;
       rules_of_job_[job].push_back(i);
       if (rule.index) tasks_differ_[job] = true;
     }
   }
 }
 
-queue::QueueSpec QueueRules::spec_for(std::span<const Edge> channel) {
-  auto spec = spec_at(channel.front().to, channel.front().to_port);
-  for (const auto& edge : channel.subspan(1)) {
-    if (spec_at(edge.to, edge.to_port) != spec) complain_receivers_differ(edge);
-  }
-  return spec;
+std::string_view QueueRules::job_name(std::size_t job) const {
+  return job == outside_job() ? kOutsideJob : std::string_view(profile_.jobs[job].name);
 }
 
-queue::QueueSpec QueueRules::spec_at(std::uint32_t vertex, std::uint32_t port) {
+QueueRules::End QueueRules::end_at(std::uint32_t vertex, std::uint32_t port) const {
   const auto& task = topology_.vertices[vertex];
-  if (rules_of_job_[task.job].empty()) return {};
-  if (tasks_differ_[task.job]) return merge(task, port);
-  const auto key = std::uint64_t{task.job} << 32 | port;
-  const auto known = known_.find(key);
-  if (known != known_.end()) return known->second;
-  return known_[key] = merge(task, port);
+  return {task.job, task.index, port};
 }
 
-queue::QueueSpec QueueRules::merge(const Vertex& vertex, std::uint32_t port) {
-  queue::QueueSpec spec;
-  for (const auto i : rules_of_job_[vertex.job]) {
-    auto& ranked = ranked_[i];
-    const auto& rule = *ranked.rule;
-    if (!task_matches(rule, vertex) || !port_matches(rule.port, topology_.ports[port])) continue;
-    ranked.matched = true;
-    if (rule.type) spec.type = rule.type->type;
-    spec.overflow = rule.overflow.value_or(spec.overflow);
-    spec.capacity = rule.capacity.value_or(spec.capacity);
-    spec.bytes = rule.bytes.value_or(spec.bytes);
+queue::QueueSpec QueueRules::spec_for(std::span<const Edge> channel) {
+  const auto& first = channel.front();
+  const auto& merged = merged_at(end_at(first.to, first.to_port));
+  check_spread(merged, first);
+  auto spec = merged.spec;
+  for (const auto& edge : channel.subspan(1)) {
+    const auto& other = merged_at(end_at(edge.to, edge.to_port));
+    check_spread(other, edge);
+    if (other.spec != spec) complain_receivers_differ(feeder_of(edge));
   }
   return spec;
 }
 
-/// Rules of one rank that match one end have the same selector. They are compared by that, so that
-/// a contradiction is found although the rules match nothing yet.
-void QueueRules::check_contradictions() {
-  using Selector = std::tuple<std::string_view, std::optional<std::uint32_t>, std::string_view>;
-  std::map<Selector, std::vector<const QueueRule*>> alike;
-  for (const auto& rule : profile_.queues) {
-    alike[{rule.job, rule.index, rule.port}].push_back(&rule);
+queue::QueueSpec QueueRules::spec_for(std::span<const OpenEdge> channel) {
+  std::optional<queue::QueueSpec> spec;
+  for (const auto& edge : channel) {
+    const auto end =
+        edge.enters ? end_at(edge.task, edge.task_port) : End{outside_job(), 0, edge.outside_port};
+    const auto& merged = merged_at(end);
+    check_spread(merged, edge);
+    check_outside_plugins(merged, edge);
+    if (!spec) spec = merged.spec;
+    if (merged.spec != *spec) complain_receivers_differ(feeder_of(edge));
   }
-  for (const auto& [selector, rules] : alike) {
-    check_agreement(rules, &QueueRule::type, "type");
-    check_agreement(rules, &QueueRule::overflow, "overflow");
-    check_agreement(rules, &QueueRule::capacity, "capacity");
-    check_agreement(rules, &QueueRule::bytes, "bytes");
+  return *std::move(spec);
+}
+
+/// The answer lasts until the next question.
+const QueueRules::Merged& QueueRules::merged_at(const End& end) {
+  if (tasks_differ_[end.job]) return single_ = merge(end);
+  const auto [known, added] = known_.try_emplace(std::uint64_t{end.job} << 32 | end.port);
+  if (added) known->second = merge(end);
+  return known->second;
+}
+
+QueueRules::Merged QueueRules::merge(const End& end) {
+  Merged merged;
+  std::vector<std::size_t> applied;
+  for (const auto i : rules_of_job_[end.job]) {
+    const auto& rule = *ranked_[i].rule;
+    const bool task_matches = !rule.index || (end.job != outside_job() && *rule.index == end.index);
+    if (!task_matches || !port_matches(rule.port, topology_.ports[end.port])) continue;
+    ranked_[i].matched = true;
+    apply(rule, merged);
+    applied.push_back(i);
+  }
+  note_useful(applied, merged);
+  return merged;
+}
+
+void QueueRules::apply(const QueueRule& rule, Merged& merged) {
+  auto& spec = merged.spec;
+  if (rule.type || rule.type_varies) merged.type_rule = &rule;
+  if (rule.type) {
+    spec.type = rule.type->type;
+    spec.plugin = spec.type == queue::QueueType::kCustom ? plugin_number(rule.type->plugin) : 0;
+  }
+  if (rule.codecs) {
+    merged.codec_rule = &rule;
+    spec.codecs.clear();
+    for (const auto& codec : *rule.codecs) spec.codecs.push_back(codec_number(codec));
+  }
+  spec.overflow = rule.overflow.value_or(spec.overflow);
+  spec.capacity = rule.capacity.value_or(spec.capacity);
+  spec.bytes = rule.bytes.value_or(spec.bytes);
+  spec.levels = rule.levels.value_or(spec.levels);
+  spec.drop_late = rule.drop_late.value_or(spec.drop_late);
+  spec.time_to_live = rule.time_to_live.value_or(spec.time_to_live);
+  spec.interval = rule.interval.value_or(spec.interval);
+  spec.link.latency = rule.latency.value_or(spec.link.latency);
+  spec.link.jitter = rule.jitter.value_or(spec.link.jitter);
+  spec.link.bits_per_second = rule.bits_per_second.value_or(spec.link.bits_per_second);
+  spec.link.loss_ppb = rule.loss_ppb.value_or(spec.link.loss_ppb);
+  spec.link.seed = rule.seed.value_or(spec.link.seed);
+  spec.transport = rule.transport.value_or(spec.transport);
+}
+
+/// When the type is a parameter, a rule may hold what only some of its values need.
+void QueueRules::note_useful(const std::vector<std::size_t>& applied, const Merged& merged) {
+  const bool varies = merged.type_rule != nullptr && merged.type_rule->type_varies;
+  const bool chance = std::ranges::any_of(
+      applied, [&](std::size_t i) { return ranked_[i].rule->loss_ppb || ranked_[i].rule->jitter; });
+  for (const auto i : applied) {
+    auto& useful = ranked_[i].useful;
+    useful[kLevels] |= varies || merged.spec.type == queue::QueueType::kPriority;
+    useful[kLate] |= varies || merged.spec.type == queue::QueueType::kDeadline;
+    useful[kSeed] |= chance;
   }
 }
 
-template <typename T>
-void QueueRules::check_agreement(const std::vector<const QueueRule*>& rules,
-                                 std::optional<T> QueueRule::* setting,
-                                 std::string_view attribute) {
-  const QueueRule* earlier = nullptr;
-  for (const auto* rule : rules) {
-    const auto& wanted = rule->*setting;
-    if (!wanted) continue;
-    const auto* other = std::exchange(earlier, rule);
-    if (other == nullptr || other->*setting == wanted) continue;
-    if (!contradicting_.insert({other, rule}).second) continue;
-    complain(*rule, text(attribute, "=\"", shown(*wanted), "\" contradicts ", attribute, "=\"",
-                         shown(*(other->*setting)), "\" of the equally specific rule on '",
-                         shown(*other), "' at ", other->place.file, ":", other->place.line,
-                         ": remove one, or make its selector more specific"));
+std::uint32_t QueueRules::codec_number(const CodecWord& word) {
+  queue::CodecSpec codec{word.kind, word.level, 0};
+  if (word.kind == queue::CodecKind::kCustom) codec.plugin = plugin_number(word.plugin);
+  const auto known = std::ranges::find(codecs_, codec);
+  if (known == codecs_.end()) {
+    codecs_.push_back(codec);
+    return static_cast<std::uint32_t>(codecs_.size() - 1);
   }
+  return static_cast<std::uint32_t>(known - codecs_.begin());
 }
 
-void QueueRules::check_values(const QueueRule& rule) {
-  if (rule.capacity && (*rule.capacity == 0 || *rule.capacity > queue::kMaxCapacity)) {
-    complain(rule, text("capacity=\"", *rule.capacity, "\" is not among 1 to ", queue::kMaxCapacity,
-                        " messages"));
-  }
-  if (rule.bytes && (*rule.bytes == 0_B || *rule.bytes > queue::kMaxQueueBytes)) {
-    complain(rule, text("bytes=\"", to_string(*rule.bytes), "\" is not among 1 B to ",
-                        to_string(queue::kMaxQueueBytes)));
-  }
+std::uint32_t QueueRules::plugin_number(const std::string& name) const {
+  const auto plugin = std::ranges::find(profile_.plugins, name, &PluginModel::name);
+  return static_cast<std::uint32_t>(plugin - profile_.plugins.begin());
 }
 
-void QueueRules::complain(const QueueRule& rule, std::string message) {
-  complaints_.push_back(
-      {rule.place.file, rule.place.line, text("queue rule on '", shown(rule), "': ", message)});
+template <typename EdgeKind>
+void QueueRules::check_spread(const Merged& merged, const EdgeKind& edge) {
+  const auto* rule = merged.type_rule;
+  if (rule == nullptr || !rule->type || !rule->type->spread) return;
+  if (*rule->type->spread != edge.spread) complain_spread(*rule, feeder_of(edge));
 }
 
-void QueueRules::complain_receivers_differ(const Edge& edge) {
-  if (std::exchange(complained_statement_, edge.statement) == edge.statement) return;
+QueueRules::Feeder QueueRules::feeder_of(const Edge& edge) const {
+  if (edge.statement < profile_.graphs.size()) {
+    return {&profile_.graphs[edge.statement].place, "graph", {}, edge.spread, {}};
+  }
   const auto& link = profile_.links[edge.statement - profile_.graphs.size()];
-  complaints_.push_back(
-      {link.place.file, link.place.line,
-       text("this link is one shared queue, but queue rules tell its receivers apart: let them ",
-            "name ", link.to.job, "[*].", link.to.port, ", not single tasks")});
+  return {&link.place, "link", link.spread, edge.spread, text(link.to.job, "[*].", link.to.port)};
 }
 
-Diagnostics QueueRules::complaints(const Gaps& gaps) {
-  for (const auto& ranked : ranked_) {
-    // Each look at the whole topology takes a while, and nobody reads more.
-    if (complaints_.size() > kMaxDiagnostics) break;
-    if (!ranked.matched && !gaps.may_match(*ranked.rule)) complain_unmatched(*ranked.rule, gaps);
-  }
-  return std::exchange(complaints_, {});
-}
-
-void QueueRules::complain_unmatched(const QueueRule& rule, const Gaps& gaps) {
-  const auto is_meant = [&](const Vertex& vertex) {
-    return (rule.job == "*" || profile_.jobs[vertex.job].name == rule.job) &&
-           task_matches(rule, vertex);
-  };
-  std::vector<std::string> jobs;
-  for (const auto& job : profile_.jobs) jobs.push_back(job.name);
-  const auto job = std::ranges::find(profile_.jobs, rule.job, &JobModel::name);
-  if (rule.job != "*" && job == profile_.jobs.end()) {
-    return complain(rule, text("unknown job '", rule.job, "'", did_you_mean(rule.job, jobs)));
-  }
-  const bool counted = job != profile_.jobs.end() && job->count > 0;
-  if (counted && rule.index && *rule.index >= job->count) {
-    return complain(rule, text("job '", rule.job, "' has ", job->count,
-                               job->count == 1 ? " task" : " tasks", ", numbered from 0"));
-  }
-  std::vector<bool> receives(topology_.ports.size());
-  std::vector<bool> sends(topology_.ports.size());
-  for (const auto& edge : topology_.edges) {
-    if (is_meant(topology_.vertices[edge.to])) receives[edge.to_port] = true;
-    if (is_meant(topology_.vertices[edge.from])) sends[edge.from_port] = true;
-  }
-  std::vector<std::string> receiving = gaps.port_words(rule);
-  bool only_sends = false;
-  for (std::size_t port = 0; port < topology_.ports.size(); ++port) {
-    const auto& name = topology_.ports[port];
-    if (receives[port] && std::ranges::find(receiving, name) == receiving.end()) {
-      receiving.push_back(name);
-    }
-    only_sends |= sends[port] && port_matches(rule.port, topology_.ports[port]);
-  }
-  if (only_sends) {
-    return complain(rule, "this port only sends: a rule names the receiving end of its queues");
-  }
-  if (receiving.empty()) {
-    return complain(rule,
-                    "matches nothing, because no edge arrives there: add a <graph> or <link>");
-  }
-  complain(rule, text("matches no receiving port", did_you_mean(rule.port, receiving),
-                      " (there are: ", joined(receiving), ")"));
+QueueRules::Feeder QueueRules::feeder_of(const OpenEdge& edge) const {
+  const auto& open = profile_.openings[edge.statement];
+  const auto receivers =
+      edge.enters ? text(open.end.job, "[*].", open.end.port) : text(kOutsideJob, ".", open.port);
+  return {&open.place, "open", open.spread, edge.spread, receivers};
 }
 
 }  // namespace mvm::model

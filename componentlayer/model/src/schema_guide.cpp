@@ -22,6 +22,8 @@ void read_content(const XmlElement& part, bool repeated, bool optional,
       content.attributes[value_of(item, "name")] = value_of(item, "type");
     } else if (item.name == "element") {
       content.children.push_back({value_of(item, "name"), value_of(item, "type"), !may_miss, many});
+    } else if (item.name == "simpleContent" || item.name == "extension") {
+      read_content(item, many, may_miss, content);
     } else if (item.name == "sequence" || item.name == "choice" || item.name == "all") {
       content.ordered = content.ordered || item.name == "sequence";
       read_content(item, many, may_miss || item.name == "choice", content);

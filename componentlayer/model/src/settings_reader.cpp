@@ -1,71 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "settings_reader.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include <mvm/model/plan.hpp>
-
-#include "selector.hpp"
-#include "wording.hpp"
 
 namespace mvm::model {
 namespace {
 
 /// What the format knows and this version refuses by name.
-constexpr std::array kLaterQueueAttributes{"levels", "codec",     "latency", "jitter",
-                                           "loss",   "bandwidth", "ttl",     "rate"};
-const std::vector<std::string> kLaterQueueTypes{"priority", "lifo",   "latest",
-                                                "deadline", "shared", "each"};
-const std::vector<std::string> kLaterOverflows{"drop-oldest", "drop-newest", "fail"};
 const std::vector<std::string> kLaterMachineKinds{"sandbox", "container", "vm"};
-
-void read_rule(const XmlElement& element, Reading& reading, const JobNames& jobs,
-               Profile& profile) {
-  QueueRule rule;
-  rule.place = reading.place(element);
-  for (const auto* later : kLaterQueueAttributes) {
-    if (element.attribute(later) == nullptr) continue;
-    reading.complain(element, later, later,
-                     " of <queue> is known, but not available in this "
-                     "version; remove it");
-  }
-  rule.type = reading.choice<QueueTypeWord>(element, "type", {{"fifo", {}}}, kLaterQueueTypes);
-  rule.overflow = reading.choice<queue::Overflow>(
-      element, "overflow", {{"block", queue::Overflow::kBlock}}, kLaterOverflows);
-  rule.capacity = reading.whole(element, "capacity", 1, queue::kMaxCapacity);
-  rule.bytes = reading.size(element, "bytes");
-  if (rule.bytes && *rule.bytes > queue::kMaxQueueBytes) {
-    reading.complain(element, "bytes", "bytes of <queue> is ", to_string(*rule.bytes),
-                     "; a queue holds at most ", to_string(queue::kMaxQueueBytes));
-    rule.bytes.reset();
-  }
-  const auto is_setting = [](const XmlAttribute& attribute) { return attribute.name != "on"; };
-  if (std::ranges::none_of(element.attributes, is_setting)) {
-    reading.complain(element, "", "<queue> sets nothing; add type, capacity, bytes or overflow");
-  }
-
-  const auto words = reading.words(element, "on");
-  if (!words) return;
-  const auto selector = parse_selector(*words, true);
-  if (!selector) {
-    reading.complain_value(element, "on", *words,
-                           "is not a selector such as job.port, job[2].port, job[*].* or *.*");
-    return;
-  }
-  if (selector->job != "*") {
-    if (!jobs.check(element, "on", selector->job, reading)) return;
-    if (selector->index &&
-        !jobs.check_index(element, "on", selector->job, *selector->index, reading)) {
-      return;
-    }
-  }
-  rule.job = selector->job;
-  rule.index = selector->index;
-  rule.port = selector->port;
-  rule.words = *words;
-  profile.queues.push_back(std::move(rule));
-}
 
 void read_machines(const XmlElement& element, Reading& reading, Profile& profile) {
   MachinesStatement machines;
@@ -115,20 +57,24 @@ void read_on_failure(const XmlElement& element, Reading& reading, PolicyModel& p
   if (ends) policy.end_on_failure = *ends;
 }
 
-}  // namespace
-
-void read_queues(const XmlElement& element, Reading& reading, const JobNames& jobs,
-                 Profile& profile) {
-  for (const auto& child : element.children) {
-    if (child.name != "queue") continue;
-    if (profile.queues.size() == kMaxQueueRules) {
-      reading.complain(child, "", "the profile has more than ", kMaxQueueRules,
-                       " queue rules; let a selector such as job[*].* name many queues");
-      return;
-    }
-    read_rule(child, reading, jobs, profile);
-  }
+void read_deadlock(const XmlElement& element, Reading& reading, PolicyModel& policy) {
+  const auto action = reading.choice<DeadlockAction>(element, "action",
+                                                     {{"end", DeadlockAction::kEnd},
+                                                      {"report", DeadlockAction::kReport},
+                                                      {"ignore", DeadlockAction::kIgnore}});
+  if (action) policy.deadlock = *action;
 }
+
+void read_links(const XmlElement& element, Reading& reading, PolicyModel& policy) {
+  const auto time = positive(element, "reconnect", reading);
+  if (!time) return;
+  policy.reconnect = *time;
+  if (*time <= kMaxReconnect) return;
+  reading.complain(element, "reconnect", "reconnect of <links> is ", mvm::to_string(*time),
+                   "; at most ", mvm::to_string(kMaxReconnect), " are possible");
+}
+
+}  // namespace
 
 void read_cluster(const XmlElement& element, Reading& reading, DocumentLibrary& library,
                   Profile& profile) {
@@ -147,6 +93,8 @@ void read_policy(const XmlElement& element, Reading& reading, PolicyModel& polic
     if (child.name == "placement") read_placement(child, reading, policy);
     if (child.name == "limits") read_limits(child, reading, policy);
     if (child.name == "on-failure") read_on_failure(child, reading, policy);
+    if (child.name == "deadlock") read_deadlock(child, reading, policy);
+    if (child.name == "links") read_links(child, reading, policy);
   }
 }
 

@@ -13,6 +13,7 @@ TaskWords::TaskWords(const JobModel& job) : job_(job), scope_(job.scope) {
 
 void TaskWords::fill(queue::TaskSpec& task) {
   scope_["index"] = static_cast<double>(task.index);
+  if (job_.command) add_wrapper_words(*job_.command, task);
   for (const auto& words : job_.arguments) task.arguments.push_back(expanded(words));
   for (const auto& [name, value] : job_.environment) {
     task.environment.push_back(text(name, "=", expanded(value)));
@@ -23,6 +24,15 @@ void TaskWords::fill(queue::TaskSpec& task) {
     task.inputs.push_back(input.string());
   }
   for (const auto& words : job_.outputs) task.outputs.push_back(expanded(words));
+}
+
+/// As CommandModel says.
+void TaskWords::add_wrapper_words(const CommandModel& command, queue::TaskSpec& task) {
+  if (!command.input_port.empty()) task.arguments.push_back("--stdin=" + command.input_port);
+  if (!command.output_port.empty()) task.arguments.push_back("--stdout=" + command.output_port);
+  task.arguments.push_back(text("--format=", to_string(command.format)));
+  task.arguments.emplace_back("--");
+  task.arguments.push_back(expanded(command.line));
 }
 
 std::string TaskWords::expanded(const std::string& words) {

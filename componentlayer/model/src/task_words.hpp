@@ -24,6 +24,7 @@ class TaskWords {
   [[nodiscard]] const Diagnostics& complaints() const { return complaints_; }
 
  private:
+  void add_wrapper_words(const CommandModel& command, queue::TaskSpec& task);
   std::string expanded(const std::string& words);
   void look_for(const std::filesystem::path& input);
   void complain(std::string message);

@@ -8,6 +8,7 @@
 
 #include "expansion.hpp"
 #include "report.hpp"
+#include "rule_match.hpp"
 
 namespace mvm::model {
 
@@ -43,6 +44,9 @@ class Expansion {
   void add(const Statement& statement) {
     if (!expand(statement, next_statement_++)) gaps_.add(statement);
   }
+  void add(const OpenStatement& open, std::uint32_t number) {
+    if (!expand(open, number)) gaps_.add(open);
+  }
   Topology finish();
 
  private:
@@ -53,6 +57,11 @@ class Expansion {
 
   bool expand(const GraphStatement& graph, std::uint32_t statement);
   bool expand(const LinkStatement& link, std::uint32_t statement);
+  bool expand(const OpenStatement& open, std::uint32_t number);
+  std::optional<queue::Spread> spread_to(const EndSelector& to,
+                                         std::optional<queue::Spread> written) const;
+  bool check_shared(queue::Spread spread, std::uint32_t receivers, const Place& place);
+  bool check_direction(const OpenStatement& open);
   std::optional<std::uint32_t> job_number(const std::string& name, const Place& place);
   std::optional<std::vector<std::uint32_t>> vertices_under(const GraphStatement& graph);
   std::optional<std::vector<std::uint32_t>> intern_ports(const GraphStatement& graph,
@@ -73,7 +82,8 @@ class Expansion {
   std::vector<std::string> job_names_;
   std::vector<std::uint32_t> first_vertex_;  // by job
   std::unordered_map<std::string, std::uint32_t> port_numbers_;
-  std::unordered_map<std::uint64_t, std::uint32_t> claims_;  // (job, port) to its graph
+  std::unordered_map<std::uint64_t, std::uint32_t> claims_;       // (job, port) to its graph
+  std::unordered_map<std::string, const OpenStatement*> opened_;  // the first of each port
 };
 
 std::optional<std::uint32_t> Expansion::job_number(const std::string& name, const Place& place) {
@@ -90,6 +100,11 @@ std::optional<std::uint32_t> Expansion::intern(const std::string& port, const Pl
              ": choose another");
     return std::nullopt;
   }
+  if (port.starts_with(queue::kHiddenMark)) {
+    complain(place, "port '", port,
+             "' begins with '@', like those that MVM makes for itself: ", "choose another name");
+    return std::nullopt;
+  }
   const auto next = static_cast<std::uint32_t>(topology_.ports.size());
   const auto [known, added] = port_numbers_.try_emplace(port, next);
   if (added) topology_.ports.push_back(port);
@@ -97,9 +112,10 @@ std::optional<std::uint32_t> Expansion::intern(const std::string& port, const Pl
 }
 
 bool Expansion::has_room_for(std::uint64_t edges, const Place& place) {
-  if (topology_.edges.size() + edges <= kMaxEdges) return true;
-  complain(place, "the topology would have ", topology_.edges.size() + edges, " edges; at most ",
-           kMaxEdges, " are possible: use fewer tasks or a sparser shape");
+  const auto all = topology_.edges.size() + topology_.open_edges.size() + edges;
+  if (all <= kMaxEdges) return true;
+  complain(place, "the topology would have ", all, " edges; at most ", kMaxEdges,
+           " are possible: use fewer tasks or a sparser shape");
   return false;
 }
 
@@ -247,8 +263,9 @@ bool Expansion::expand(const LinkStatement& link, std::uint32_t statement) {
   const auto from = tasks_at(link.from, link.place);
   const auto to = tasks_at(link.to, link.place);
   if (!from || !to) return false;
-  const auto spread = link.spread.value_or(queue::Spread::kOneToOne);
-  const bool pairwise = spread == queue::Spread::kOneToOne;
+  const auto spread = spread_to(link.to, link.spread);
+  if (!spread) return false;
+  const bool pairwise = *spread == queue::Spread::kOneToOne;
   if (pairwise && from->count != to->count) {
     complain(link.place, "a one-to-one link needs as many senders as receivers, but ",
              link.from.job, ".", link.from.port, " stands for ", from->count, " and ", link.to.job,
@@ -257,11 +274,7 @@ bool Expansion::expand(const LinkStatement& link, std::uint32_t statement) {
              "[0]), or choose spread=\"each\", \"round-robin\", \"shared\" or \"hash\"");
     return false;
   }
-  if (spread == queue::Spread::kShared && to->count > queue::kMaxListLength) {
-    complain(link.place, "a shared queue has at most ", queue::kMaxListLength,
-             " receivers, this one ", to->count, ": use spread=\"round-robin\" or fewer tasks");
-    return false;
-  }
+  if (!check_shared(*spread, to->count, link.place)) return false;
   const auto edges = pairwise ? from->count : std::uint64_t{from->count} * to->count;
   const auto from_port = intern(link.from.port, link.place);
   const auto to_port = intern(link.to.port, link.place);
@@ -271,9 +284,60 @@ bool Expansion::expand(const LinkStatement& link, std::uint32_t statement) {
     const auto begin = pairwise ? i : 0;
     const auto end = pairwise ? i + 1 : to->count;
     for (auto j = begin; j < end; ++j) {
-      topology_.edges.push_back({from->first + i, to->first + j, *from_port, *to_port, statement,
-                                 link.weight, spread});
+      topology_.edges.push_back(
+          {from->first + i, to->first + j, *from_port, *to_port, statement, link.weight, *spread});
     }
+  }
+  return true;
+}
+
+/// What the statement says, else what the queues at the other end are. Nothing: somebody complained
+/// about those.
+std::optional<queue::Spread> Expansion::spread_to(const EndSelector& to,
+                                                  std::optional<queue::Spread> written) const {
+  if (written) return written;
+  const auto wanted = wanted_spread(profile_, to);
+  return wanted.known ? std::optional(wanted.spread) : std::nullopt;
+}
+
+bool Expansion::check_shared(queue::Spread spread, std::uint32_t receivers, const Place& place) {
+  if (spread != queue::Spread::kShared || receivers <= queue::kMaxListLength) return true;
+  complain(place, "a shared queue has at most ", queue::kMaxListLength, " receivers, this one ",
+           receivers, ": use spread=\"round-robin\" or fewer tasks");
+  return false;
+}
+
+// ---- open ports ----
+
+/// Programs outside either enqueue to a port or dequeue from it.
+bool Expansion::check_direction(const OpenStatement& open) {
+  const auto [first, added] = opened_.try_emplace(open.port, &open);
+  if (added || first->second->enters == open.enters) return true;
+  const auto& place = first->second->place;
+  complain(open.place, "port '", open.port, "' is opened by ",
+           open.enters ? "to=" : "from=", " here and by ", open.enters ? "from=" : "to=", " at ",
+           place.file, ":", place.line, ": give each direction a name of its own");
+  return false;
+}
+
+bool Expansion::expand(const OpenStatement& open, std::uint32_t number) {
+  const auto tasks = tasks_at(open.end, open.place);
+  if (!tasks || !check_direction(open)) return false;
+  const auto spread = open.enters ? spread_to(open.end, open.spread) : queue::Spread::kOneToOne;
+  if (!spread) return false;
+  if (open.enters && *spread == queue::Spread::kOneToOne && tasks->count > 1) {
+    complain(open.place, "this port leads to ", tasks->count, " tasks: name one of them (",
+             open.end.job, "[0].", open.end.port,
+             "), or choose spread=\"each\", \"round-robin\", \"shared\" or \"hash\"");
+    return false;
+  }
+  if (!check_shared(*spread, tasks->count, open.place)) return false;
+  const auto outside_port = intern(open.port, open.place);
+  const auto task_port = intern(open.end.port, open.place);
+  if (!outside_port || !task_port || !has_room_for(tasks->count, open.place)) return false;
+  for (std::uint32_t i = 0; i < tasks->count; ++i) {
+    topology_.open_edges.push_back(
+        {tasks->first + i, *task_port, *outside_port, number, open.enters, *spread});
   }
   return true;
 }
@@ -314,6 +378,7 @@ Topology expand_sound_statements(const Profile& profile, Gaps& gaps, Diagnostics
   Expansion expansion(profile, gaps, complaints);
   for (const auto& graph : profile.graphs) expansion.add(graph);
   for (const auto& link : profile.links) expansion.add(link);
+  for (std::uint32_t i = 0; i < profile.openings.size(); ++i) expansion.add(profile.openings[i], i);
   return expansion.finish();
 }
 

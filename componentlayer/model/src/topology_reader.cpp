@@ -71,14 +71,7 @@ class TopologyReader {
     link.place = reading_.place(element);
     const auto from = read_end(element, "from");
     const auto to = read_end(element, "to");
-    std::vector<std::pair<std::string, queue::Spread>> spreads;
-    for (const auto spread :
-         {queue::Spread::kOneToOne, queue::Spread::kEach, queue::Spread::kRoundRobin,
-          queue::Spread::kShared, queue::Spread::kHash}) {
-      spreads.emplace_back(queue::to_string(spread), spread);
-    }
-    const auto spread = reading_.choice<queue::Spread>(element, "spread", spreads);
-    if (spread) link.spread = *spread;
+    link.spread = read_spread(element);
     link.weight = reading_.whole(element, "weight", 1, kMaxWeight).value_or(1);
     if (to) link.to = *to;
     if (from && to && reading_.is_clear(element, {"weight"})) {
@@ -91,7 +84,95 @@ class TopologyReader {
     }
   }
 
+  void read_open(const XmlElement& element) {
+    OpenStatement open;
+    open.place = reading_.place(element);
+    const bool has_to = element.attribute("to") != nullptr;
+    const bool has_from = element.attribute("from") != nullptr;
+    if (has_to == has_from) {
+      reading_.complain(element, "", "<open> needs ", has_to ? "either" : "",
+                        has_to ? " to= or from=, not both"
+                               : "to=, for messages that enter, or "
+                                 "from=, for those that leave");
+    }
+    open.enters = !has_from;
+    const auto end = read_end(element, open.enters ? "to" : "from");
+    if (end) open.end = *end;
+    open.spread = read_spread(element);
+    if (!open.enters && element.attribute("spread") != nullptr) {
+      reading_.complain(element, "spread",
+                        "spread of <open> belongs to to=; messages that leave are received by "
+                        "whoever asks: remove it");
+    }
+    const auto port = read_port_name(element);
+    if (port) open.port = *port;
+    if (end && port && reading_.is_clear(element) && has_room(element)) {
+      draft_.profile.openings.push_back(std::move(open));
+    } else {
+      add_gap(open, end.has_value(), port.has_value());
+    }
+  }
+
+  void read_roots(const XmlElement& element) {
+    const auto words = reading_.words(element, "root");
+    if (!words) return;
+    auto& roots = draft_.profile.roots;
+    for (const auto& word : split_words(*words)) {
+      // A root is written as the beginning of a selector.
+      const auto task = parse_selector(word + ".port", false);
+      if (!task || !task->index) {
+        reading_.complain_value(element, "root", *words,
+                                text("holds '", excerpt(word), "', not a task such as job[3]"));
+        return;
+      }
+      if (!jobs_.check(element, "root", task->job, reading_) ||
+          !jobs_.check_index(element, "root", task->job, *task->index, reading_)) {
+        return;
+      }
+      if (std::ranges::find(roots, task->job, &RootStatement::job) != roots.end()) {
+        reading_.complain(element, "root", "root of <", element.name, "> names two tasks of job '",
+                          task->job, "'; one is the root of its team");
+        return;
+      }
+      roots.push_back({task->job, *task->index, reading_.place(element)});
+    }
+  }
+
  private:
+  std::optional<queue::Spread> read_spread(const XmlElement& element) {
+    std::vector<std::pair<std::string, queue::Spread>> spreads;
+    for (const auto spread :
+         {queue::Spread::kOneToOne, queue::Spread::kEach, queue::Spread::kRoundRobin,
+          queue::Spread::kShared, queue::Spread::kHash}) {
+      spreads.emplace_back(queue::to_string(spread), spread);
+    }
+    return reading_.choice<queue::Spread>(element, "spread", spreads);
+  }
+
+  std::optional<std::string> read_port_name(const XmlElement& element) {
+    auto port = reading_.words(element, "port");
+    if (!port || is_port_name(*port)) return port;
+    reading_.complain_value(element, "port", *port,
+                            "is not a port name: a letter or '_', then letters, digits, '_', '+', "
+                            "'-', at most 64");
+    return {};
+  }
+
+  bool has_room(const XmlElement& element) {
+    if (draft_.profile.openings.size() < kMaxOpenings) return true;
+    reading_.complain(element, "", "the profile opens more than ", kMaxOpenings,
+                      " ports; let one serve several tasks");
+    return false;
+  }
+
+  void add_gap(const OpenStatement& open, bool knows_end, bool knows_port) {
+    if (open.enters ? knows_end : knows_port) {
+      draft_.gaps.add(open);
+    } else {
+      draft_.gaps.add_any_port();
+    }
+  }
+
   /// Whether everything is known that decides over the graph's vertices, edges and ports.
   bool is_clear(const XmlElement& element, const GraphStatement& graph) const {
     std::vector<std::string_view> harmless{"weight", "seed"};
@@ -230,19 +311,23 @@ class TopologyReader {
 
 void read_topology(const XmlElement& element, Reading& reading, DocumentLibrary& library,
                    const JobNames& jobs, ProfileDraft& draft) {
+  TopologyReader reader(reading, jobs, draft);
+  // What stands nearer to the profile wins.
+  if (draft.profile.roots.empty()) reader.read_roots(element);
   const auto followed =
       library.follow(element, reading, [&](const XmlElement& inner, Reading& inner_reading) {
         read_topology(inner, inner_reading, library, jobs, draft);
       });
   if (followed == Followed::kFailed) draft.gaps.add_any_port();
   if (followed != Followed::kNoReference) return;
-  TopologyReader reader(reading, jobs, draft);
   for (const auto& child : element.children) {
     if (reading.has_enough()) return draft.gaps.add_any_port();
     if (child.name == "graph") {
       reader.read_graph(child);
     } else if (child.name == "link") {
       reader.read_link(child);
+    } else if (child.name == "open") {
+      reader.read_open(child);
     } else if (child.name != "param") {
       draft.gaps.add_any_port();  // a misspelt statement, perhaps
     }

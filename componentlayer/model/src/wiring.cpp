@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "channel_runs.hpp"
+#include "plan_check.hpp"
 #include "queue_rules.hpp"
 #include "report.hpp"
 #include "task_words.hpp"
+#include "team_wiring.hpp"
 
 namespace mvm::model {
 
@@ -17,16 +19,20 @@ namespace {
 
 constexpr auto kNone = std::numeric_limits<std::uint32_t>::max();
 
+/// Numbers of statements: graphs and links from 0, open ports from here.
+constexpr std::uint32_t kFirstOpening = 1u << 31;
+
 /// All used ports of all tasks: those of vertex v are keys_[first_[v] … first_[v+1]), in the order
 /// of Topology::ports.
 class PortTable {
  public:
   explicit PortTable(const Topology& topology) : first_(topology.vertices.size() + 1) {
-    keys_.reserve(topology.edges.size() * 2);
+    keys_.reserve(topology.edges.size() * 2 + topology.open_edges.size());
     for (const auto& edge : topology.edges) {
       keys_.push_back(key(edge.from, edge.from_port));
       keys_.push_back(key(edge.to, edge.to_port));
     }
+    for (const auto& edge : topology.open_edges) keys_.push_back(key(edge.task, edge.task_port));
     std::ranges::sort(keys_);
     keys_.erase(std::ranges::unique(keys_).begin(), keys_.end());
     for (std::uint32_t v = 0; v < first_.size(); ++v) {
@@ -77,6 +83,8 @@ class Wiring {
     add_tasks();
     add_channels();
     append(complaints_, rules_.complaints(Gaps()));
+    append(complaints_, check_commands(profile_, topology_, Gaps()));
+    append(complaints_, wire_teams(profile_, next_id_, plan_));
     check_limits();
     return std::move(complaints_);
   }
@@ -85,8 +93,17 @@ class Wiring {
   void begin_machines();
   void add_tasks();
   void add_channels();
-  void add_channel(std::span<const Edge> run, std::uint64_t id);
-  void attach_sender(const Edge& edge, std::uint32_t channel);
+  void add_channel(std::span<const Edge> run);
+  void add_channel(std::span<const OpenEdge> run);
+  void add_receiver(queue::ChannelSpec& channel, std::uint32_t vertex);
+  std::uint32_t index_on(std::uint32_t machine, const queue::ChannelSpec& channel);
+  void attach_receivers(const queue::ChannelSpec& channel, std::uint32_t port);
+  void attach_sender(std::uint32_t vertex, std::uint32_t port, std::uint32_t statement,
+                     queue::Spread spread, const queue::ChannelSpec& channel);
+  queue::PortSpec& outside_port(std::uint32_t port);
+  [[nodiscard]] std::string task_port_words(std::uint32_t vertex, std::uint32_t port) const;
+  [[nodiscard]] std::string receiver_words(std::uint32_t vertex, std::uint32_t port,
+                                           std::size_t receivers) const;
   void check_limits();
 
   queue::WiringPlan& machine_at(std::uint32_t vertex) {
@@ -102,6 +119,8 @@ class Wiring {
   QueueRules rules_;
   PortTable ports_;
   std::vector<std::uint32_t> last_statement_;  // by slot: which statement the last send group is of
+  std::uint32_t last_opening_ = kNone;         // the same for the port outside that is being wired
+  std::uint64_t next_id_ = 0;                  // of channels
   std::vector<std::size_t> task_position_;     // by vertex: index into its machine's tasks
   Diagnostics complaints_;
 };
@@ -114,6 +133,8 @@ void Wiring::begin_machines() {
   machine.wall_time = policy.wall_time;
   machine.grace = policy.grace;
   machine.end_on_failure = policy.end_on_failure;
+  machine.reconnect = policy.reconnect;
+  for (const auto& plugin : profile_.plugins) machine.plugins.push_back({plugin.name, {}});
   plan_.wiring.assign(plan_.machines.size(), machine);
   for (std::uint32_t m = 0; m < plan_.wiring.size(); ++m) plan_.wiring[m].machine = m;
 }
@@ -145,6 +166,7 @@ void Wiring::add_tasks() {
     for (std::size_t p = 0; p < task.ports.size(); ++p) {
       task.ports[p].name = topology_.ports[ports_.port(v, p)];
     }
+    task.teams = {0, vertex.job + 1};
     auto& tasks = machine_at(v).tasks;
     task_position_[v] = tasks.size();
     tasks.push_back(std::move(task));
@@ -153,44 +175,101 @@ void Wiring::add_tasks() {
 }
 
 void Wiring::add_channels() {
-  std::uint64_t id = 0;
-  for_each_channel(topology_, [&](std::span<const Edge> run) { add_channel(run, id++); });
+  for_each_channel(
+      topology_, [&](std::span<const Edge> run) { add_channel(run); },
+      [&](std::span<const OpenEdge> run) { add_channel(run); });
+  for (auto& machine : plan_.wiring) machine.codecs = rules_.codecs();
 }
 
-/// Each machine with an end of the channel gets a copy, and every copy lists all receivers.
-void Wiring::add_channel(std::span<const Edge> run, std::uint64_t id) {
+void Wiring::add_channel(std::span<const Edge> run) {
   const auto& first = run.front();
   queue::ChannelSpec channel;
-  channel.id = id;
+  channel.id = next_id_++;
   channel.queue = rules_.spec_for(run);
   channel.sender = first.from;
   channel.sender_machine = plan_.machine_of[first.from];
-  channel.sender_port =
-      text(topology_.vertex_name(profile_, first.from), '.', topology_.ports[first.from_port]);
-  const bool shared = run.size() > 1;
-  channel.receiver_port = text(shared ? profile_.jobs[topology_.vertices[first.to].job].name + "[*]"
-                                      : topology_.vertex_name(profile_, first.to),
-                               '.', topology_.ports[first.to_port]);
-  for (const auto& edge : run) {
-    channel.receivers.push_back(edge.to);
-    channel.receiver_machines.push_back(plan_.machine_of[edge.to]);
-  }
-  const auto index_on_machine_of = [&](std::uint32_t vertex) {
-    auto& channels = machine_at(vertex).channels;
-    if (channels.empty() || channels.back().id != id) channels.push_back(channel);
-    return static_cast<std::uint32_t>(channels.size() - 1);
-  };
-  attach_sender(first, index_on_machine_of(first.from));
-  for (const auto& edge : run) {
-    port_at(edge.to, edge.to_port).receives.push_back(index_on_machine_of(edge.to));
+  channel.sender_port = task_port_words(first.from, first.from_port);
+  channel.receiver_port = receiver_words(first.to, first.to_port, run.size());
+  for (const auto& edge : run) add_receiver(channel, edge.to);
+  attach_sender(first.from, first.from_port, first.statement, first.spread, channel);
+  attach_receivers(channel, first.to_port);
+}
+
+void Wiring::add_channel(std::span<const OpenEdge> run) {
+  const auto& first = run.front();
+  const auto outside = text(kOutsideJob, '.', topology_.ports[first.outside_port]);
+  queue::ChannelSpec channel;
+  channel.id = next_id_++;
+  channel.queue = rules_.spec_for(run);
+  if (first.enters) {
+    channel.sender = queue::kOutside;
+    channel.sender_port = outside;
+    channel.receiver_port = receiver_words(first.task, first.task_port, run.size());
+    for (const auto& edge : run) add_receiver(channel, edge.task);
+    auto& sends = outside_port(first.outside_port).sends;
+    if (std::exchange(last_opening_, first.statement) != first.statement) {
+      sends.push_back({first.spread, {}});
+    }
+    sends.back().channels.push_back(index_on(0, channel));
+    attach_receivers(channel, first.task_port);
+  } else {
+    channel.sender = first.task;
+    channel.sender_machine = plan_.machine_of[first.task];
+    channel.sender_port = task_port_words(first.task, first.task_port);
+    channel.receivers = {queue::kOutside};
+    channel.receiver_machines = {0};
+    channel.receiver_port = outside;
+    const auto statement = kFirstOpening + first.statement;
+    attach_sender(first.task, first.task_port, statement, first.spread, channel);
+    outside_port(first.outside_port).receives.push_back(index_on(0, channel));
   }
 }
 
-void Wiring::attach_sender(const Edge& edge, std::uint32_t channel) {
-  auto& sends = port_at(edge.from, edge.from_port).sends;
-  auto& last = last_statement_[ports_.slot(edge.from, edge.from_port)];
-  if (std::exchange(last, edge.statement) != edge.statement) sends.push_back({edge.spread, {}});
-  sends.back().channels.push_back(channel);
+std::string Wiring::task_port_words(std::uint32_t vertex, std::uint32_t port) const {
+  return text(topology_.vertex_name(profile_, vertex), '.', topology_.ports[port]);
+}
+
+std::string Wiring::receiver_words(std::uint32_t vertex, std::uint32_t port,
+                                   std::size_t receivers) const {
+  if (receivers == 1) return task_port_words(vertex, port);
+  const auto& job = profile_.jobs[topology_.vertices[vertex].job];
+  return text(job.name, "[*].", topology_.ports[port]);
+}
+
+void Wiring::add_receiver(queue::ChannelSpec& channel, std::uint32_t vertex) {
+  channel.receivers.push_back(vertex);
+  channel.receiver_machines.push_back(plan_.machine_of[vertex]);
+}
+
+/// Each machine with an end of the channel gets a copy, and every copy lists all receivers.
+std::uint32_t Wiring::index_on(std::uint32_t machine, const queue::ChannelSpec& channel) {
+  auto& channels = plan_.wiring[machine].channels;
+  if (channels.empty() || channels.back().id != channel.id) channels.push_back(channel);
+  return static_cast<std::uint32_t>(channels.size() - 1);
+}
+
+void Wiring::attach_receivers(const queue::ChannelSpec& channel, std::uint32_t port) {
+  for (std::size_t i = 0; i < channel.receivers.size(); ++i) {
+    port_at(channel.receivers[i], port)
+        .receives.push_back(index_on(channel.receiver_machines[i], channel));
+  }
+}
+
+void Wiring::attach_sender(std::uint32_t vertex, std::uint32_t port, std::uint32_t statement,
+                           queue::Spread spread, const queue::ChannelSpec& channel) {
+  auto& sends = port_at(vertex, port).sends;
+  auto& last = last_statement_[ports_.slot(vertex, port)];
+  if (std::exchange(last, statement) != statement) sends.push_back({spread, {}});
+  sends.back().channels.push_back(index_on(channel.sender_machine, channel));
+}
+
+/// A port that several statements open is one port.
+queue::PortSpec& Wiring::outside_port(std::uint32_t port) {
+  auto& outside = plan_.wiring.front().outside;
+  const auto& name = topology_.ports[port];
+  const auto known = std::ranges::find(outside, name, &queue::PortSpec::name);
+  if (known != outside.end()) return *known;
+  return outside.emplace_back(queue::PortSpec{name, {}, {}});
 }
 
 /// What the queue VM would refuse, said here where the user's own words are at hand.

@@ -8,7 +8,8 @@ namespace mvm::model {
 
 /// Makes plan.wiring from topology, machines and placement: every edge a channel, except that a
 /// shared spread makes one channel of all edges that leave one port by one link; then ports and
-/// send groups for each task. Complaints are returned; with any, `plan.wiring` is not to be used.
+/// send groups for each task, the ports open to the outside, and the teams. Complaints are
+/// returned; with any, `plan.wiring` is not to be used.
 [[nodiscard]] Diagnostics wire(const Profile& profile, Plan& plan);
 
 }  // namespace mvm::model

@@ -50,7 +50,8 @@ struct Plan {
 /// A limit of one group: each machine of kind process is a process with an arena of its own.
 inline constexpr std::uint32_t kMaxMachines = 1024;
 
-/// Maps tasks to machines and cores and makes the wiring plans. Checks what only the whole graph
+/// Maps tasks to machines and cores and makes the wiring plans, whose paths of programs and plugins
+/// stay empty. Checks what only the whole graph
 /// shows: a queue rule that matches nothing, rules that contradict each other, a task's words whose
 /// expression fails, missing inputs, limits. All errors in one go, by file and line.
 ///
@@ -63,14 +64,29 @@ inline constexpr std::uint32_t kMaxMachines = 1024;
                                                          std::string group);
 
 /// The plan for programs:
-/// {"profile":…,"group":…,"figures":{…},"machines":[…],"tasks":[…],"edges":[…]}.
+/// {"profile":…,"group":…,"figures":{…},"machines":[…],"tasks":[…],"edges":[…],"channels":[…],
+/// "outside":[…],"roots":{…}}.
 [[nodiscard]] std::string plan_json(const Profile& profile, const Plan& plan);
 
 /// The plan for people: a line per machine with its cores and tasks, then what placement costs.
 [[nodiscard]] std::string plan_table(const Profile& profile, const Plan& plan);
 
-/// Topology and placement as a DOT graph: one cluster per machine, a colour per job, port names at
-/// the edge ends while there are few enough to read.
+/// Queues that are alike: what they are, and which ends they lie at.
+struct QueueSummary {
+  std::string on;            ///< the receiving ends as a selector: "cell[*].x-"
+  std::uint64_t queues = 0;  ///< how many
+  std::string settings;      ///< "priority(8) drop-oldest, capacity 16"
+};
+
+/// All queues of the plan, a line for those that are alike, in the order of jobs and ports.
+[[nodiscard]] std::vector<QueueSummary> plan_queues(const Profile& profile, const Plan& plan);
+
+/// The queues of the plan by their channels' ids.
+[[nodiscard]] std::vector<const queue::QueueSpec*> queues_by_id(const Plan& plan);
+
+/// Topology and placement as a DOT graph: one cluster per machine, a colour per job, a node
+/// for each port that is open to programs outside; at the edges port names, and what is special
+/// about their queues, while there are few enough to read.
 [[nodiscard]] std::string plan_dot(const Profile& profile, const Plan& plan);
 
 }  // namespace mvm::model

@@ -164,7 +164,8 @@ struct QueueRule {
   std::optional<std::uint32_t> index;  ///< nothing: any
   std::string port;                    ///< "*": any; may end in '*'
   std::optional<QueueTypeWord> type;
-  bool type_varies = false;  ///< the type is an expression: settings of other types may stand by
+  bool type_varies = false;  ///< it is an expression, or could not be read: settings that only
+                             ///< other types know may stand beside it
   std::optional<queue::Overflow> overflow;
   std::optional<std::uint32_t> capacity;
   std::optional<Bytes> bytes;
