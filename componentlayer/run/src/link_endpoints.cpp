@@ -20,6 +20,9 @@ std::string for_machine(std::string_view words, std::uint32_t machine) {
 }
 
 Result<void> choose_link_endpoints(model::Plan& plan, const LaunchSettings& settings) {
+  const auto secret = make_group_secret();
+  if (!secret) return fail(secret.error());
+  for (auto& wiring : plan.wiring) wiring.keys.group_secret = *secret;
   if (plan.wiring.size() < 2) return {};
   queue::LinkKeys keys;
   std::string pattern = settings.endpoint;
@@ -34,6 +37,7 @@ Result<void> choose_link_endpoints(model::Plan& plan, const LaunchSettings& sett
     if (!made) return fail(made.error());
     keys = std::move(*made);
   }
+  keys.group_secret = *secret;
   for (auto& wiring : plan.wiring) {
     wiring.keys = keys;
     for (std::uint32_t machine = 0; machine < wiring.machines.size(); ++machine) {

@@ -12,8 +12,9 @@
 namespace mvm::run {
 
 /// Writes into the wiring plans where the queue VMs of a group meet: unix sockets in a folder of
-/// the user's runtime folder, which they make and remove, or TCP addresses with keys. Nothing for a
-/// group on one machine. kUsage for an endpoint that does not tell machines apart.
+/// the user's runtime folder, which they make and remove, or TCP addresses with keys; and the
+/// group's secret. A group on one machine needs only that. kUsage for an endpoint that does not
+/// tell machines apart.
 [[nodiscard]] Result<void> choose_link_endpoints(model::Plan& plan, const LaunchSettings& settings);
 
 /// `words` with {machine} and {name} replaced for a machine.

@@ -2,12 +2,14 @@
 #include "link_keys.hpp"
 
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace mvm::run {
 namespace {
@@ -57,6 +59,20 @@ Result<queue::LinkKeys> make_link_keys() {
                          .server_secret = z85(server->secret_key),
                          .client_public = z85(client->public_key),
                          .client_secret = z85(client->secret_key)};
+}
+
+Result<std::string> make_group_secret() {
+  Key secret;
+  if (RAND_bytes(secret.data(), static_cast<int>(secret.size())) != 1) {
+    return fail(ErrorCode::kSystem, "OpenSSL could not make the group's secret");
+  }
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string words;
+  for (const auto byte : secret) {
+    words.push_back(kDigits[byte >> 4]);
+    words.push_back(kDigits[byte & 0xf]);
+  }
+  return words;
 }
 
 }  // namespace mvm::run
