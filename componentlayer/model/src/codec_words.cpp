@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -21,8 +22,9 @@ using queue::CodecKind;
 constexpr std::array kBuiltIn{CodecKind::kRaw,  CodecKind::kPortable, CodecKind::kLz4,
                               CodecKind::kZstd, CodecKind::kCrc32c,   CodecKind::kAesGcm};
 
-/// Of compression; 0 for codecs that have no levels.
+/// 0 for codecs that have no levels. What a plugin's level means is its own affair.
 std::int32_t highest_level(CodecKind kind) {
+  if (kind == CodecKind::kCustom) return std::numeric_limits<std::int32_t>::max();
   if (kind == CodecKind::kZstd) return kMaxZstdLevel;
   return kind == CodecKind::kLz4 ? kMaxLz4Level : 0;
 }
@@ -54,8 +56,9 @@ std::expected<void, std::string> take_level(std::string_view words, CodecWord& c
   const auto [stop, error] = std::from_chars(words.data(), end, codec.level);
   const bool closed = error == std::errc() && stop + 1 == end && *stop == ')';
   if (closed && codec.level >= 1 && codec.level <= most) return {};
-  return std::unexpected(text("gives ", queue::to_string(codec.kind),
-                              " a level that is not a whole number from 1 to ", most));
+  codec.level = 0;
+  return std::unexpected(
+      text("gives ", shown(codec), " a level that is not a whole number from 1 to ", most));
 }
 
 std::expected<CodecWord, std::string> parse_codec(std::string_view word,
@@ -109,8 +112,8 @@ std::string misfit(const std::vector<CodecWord>& chain) {
 }  // namespace
 
 std::string shown(const CodecWord& codec) {
-  if (codec.kind == CodecKind::kCustom) return codec.plugin;
-  const std::string name(queue::to_string(codec.kind));
+  const bool custom = codec.kind == CodecKind::kCustom;
+  const auto name = custom ? codec.plugin : std::string(queue::to_string(codec.kind));
   return codec.level == 0 ? name : text(name, "(", codec.level, ")");
 }
 

@@ -68,12 +68,10 @@ std::vector<std::string> codec_names(const QueueSpec& queue, const queue::Wiring
   std::vector<std::string> names;
   for (const auto number : queue.codecs) {
     const auto& codec = plan.codecs[number];
-    if (codec.kind == queue::CodecKind::kCustom) {
-      names.push_back(plan.plugins[codec.plugin].name);
-    } else {
-      const auto level = codec.level == 0 ? std::string() : text("(", codec.level, ")");
-      names.push_back(text(queue::to_string(codec.kind), level));
-    }
+    const bool custom = codec.kind == queue::CodecKind::kCustom;
+    const auto level = codec.level == 0 ? std::string() : text("(", codec.level, ")");
+    names.push_back(
+        text(custom ? plan.plugins[codec.plugin].name : queue::to_string(codec.kind), level));
   }
   return names;
 }
