@@ -23,7 +23,7 @@ using run::exit_status::kUsage;
 /// CLI11 binds variables, so each option and positional gets one here until all words are read.
 struct Slot {
   std::string name;
-  std::vector<std::string> values;  ///< of an option
+  std::vector<std::string> values;  ///< of an option, or a positional that repeats
   std::string word;                 ///< of a positional
   const CLI::Option* option = nullptr;
   bool is_switch = false;
@@ -161,7 +161,8 @@ Result<Arguments> parse(const Verb& verb, const std::vector<std::string>& words)
     }
     for (const auto& positional : verb.positionals) {
       slot->name = positional.name;
-      slot->option = app.add_option(positional.name, slot->word);
+      slot->option = positional.repeats ? app.add_option(positional.name, slot->values)
+                                        : app.add_option(positional.name, slot->word);
       ++slot;
     }
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
@@ -175,7 +176,8 @@ Result<Arguments> parse(const Verb& verb, const std::vector<std::string>& words)
   for (auto& read : slots) {
     if (read.option->count() == 0) continue;
     if (read.is_switch) arguments.add(read.name, {});
-    if (read.option->get_positional()) arguments.add(read.name, std::move(read.word));
+    const bool one_word = read.option->get_positional() && read.values.empty();
+    if (one_word) arguments.add(read.name, std::move(read.word));
     for (auto& value : read.values) arguments.add(read.name, std::move(value));
   }
   if (auto checked = check_values(verb, arguments); !checked) return fail(checked.error());

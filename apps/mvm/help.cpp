@@ -81,7 +81,8 @@ std::string usage_line(const Program& program, const Verb& verb) {
   auto line = text(program.name, " ", verb.name);
   if (!verb.options.empty()) line += " [OPTION...]";
   for (const auto& positional : verb.positionals) {
-    line += positional.required ? " " + positional.name : " [" + positional.name + "]";
+    const auto word = positional.name + (positional.repeats ? "..." : "");
+    line += positional.required ? " " + word : " [" + word + "]";
   }
   return line;
 }

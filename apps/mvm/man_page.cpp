@@ -71,7 +71,7 @@ std::string synopsis(const Program& program, const Verb& verb) {
   auto out = text(".SH SYNOPSIS\n", bold(program.name + " " + verb.name));
   if (!verb.options.empty()) out += text(" [", italic("OPTION"), "...]");
   for (const auto& positional : verb.positionals) {
-    const auto word = italic(positional.name);
+    const auto word = italic(positional.name) + (positional.repeats ? "..." : "");
     out += positional.required ? " " + word : text(" [", word, "]");
   }
   return out + "\n";

@@ -136,7 +136,8 @@ std::string bash_case(const Verb& verb) {
   out += "      case $place in\n";
   for (std::size_t i = 0; i < verb.positionals.size(); ++i) {
     const auto& positional = verb.positionals[i];
-    out += text("        ", i, ") ", bash_action(positional.kind, positional.choices), " ;;\n");
+    const auto place = positional.repeats ? std::string("*") : text(i);
+    out += text("        ", place, ") ", bash_action(positional.kind, positional.choices), " ;;\n");
   }
   return out + "      esac ;;\n";
 }
@@ -192,7 +193,9 @@ std::string zsh_case(const Verb& verb) {
   for (const auto& option : verb.options) add(zsh_option(option));
   for (std::size_t i = 0; i < verb.positionals.size(); ++i) {
     const auto& positional = verb.positionals[i];
-    add(quoted(text(i + 1, positional.required ? ":" : "::", spec(positional.name), ":",
+    const auto place = positional.repeats ? std::string("*") : text(i + 1);
+    const auto colons = positional.required || positional.repeats ? ":" : "::";
+    add(quoted(text(place, colons, spec(positional.name), ":",
                     zsh_action(positional.kind, positional.choices))));
   }
   return out + " ;;\n";

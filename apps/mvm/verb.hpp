@@ -28,6 +28,7 @@ struct Positional {
   WordKind kind = WordKind::kAny;
   bool required = true;
   std::vector<std::string> choices;  ///< the only words allowed; empty: any
+  bool repeats = false;              ///< any number of them; of the last one only
 };
 
 /// A word that stands by its name: `--name VALUE`, or a switch where `value` is empty.

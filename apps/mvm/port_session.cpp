@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "port_session.hpp"
+
+#include <type_traits>
+#include <utility>
+
+#include <mvm/run/known_group.hpp>
+
+namespace mvm::cli {
+
+namespace control = queue::control;
+
+namespace {
+
+control::OutsideClosed refused(ErrorCode code, std::string why) {
+  return {.end = control::OutsideEnd::kRefused, .code = code, .message = std::move(why)};
+}
+
+/// Nothing for frames that a group does not send to programs outside.
+std::optional<control::OutsideReply> reply_of(control::Message&& message) {
+  return std::visit(
+      [](auto&& body) -> std::optional<control::OutsideReply> {
+        using Body = std::decay_t<decltype(body)>;
+        if constexpr (std::is_constructible_v<control::OutsideReply, Body>) {
+          return std::forward<decltype(body)>(body);
+        } else {
+          return std::nullopt;
+        }
+      },
+      std::move(message));
+}
+
+}  // namespace
+
+Result<PortSession> PortSession::open(const std::string& group, control::OutsideOpen open) {
+  const auto known = run::find_group(group);
+  if (!known) return fail(known.error());
+  if (known->state != run::GroupState::kRunning) {
+    return fail(ErrorCode::kNotFound, "group ", known->group, " does not run any more, it is ",
+                to_string(known->state), "; its ports are gone");
+  }
+  auto call = run::DoorCall::to(known->group);
+  if (!call) return fail(call.error());
+  PortSession session(known->group, std::move(*call));
+  if (auto said = session.say(open); !said) return fail(said.error());
+  return session;
+}
+
+Result<void> PortSession::say(const control::Message& request) {
+  return call_.say({run::DoorKind::kOutside, control::encode(request)});
+}
+
+Result<std::optional<control::OutsideReply>> PortSession::hear() {
+  auto frame = call_.hear(SteadyTime::min());
+  if (!frame) return fail(frame.error());
+  if (!*frame) {
+    if (!call_.ended()) return std::nullopt;
+    return refused(ErrorCode::kClosed, text("group ", group_, " is gone"));
+  }
+  if ((*frame)->kind == run::DoorKind::kRefusal) {
+    return refused(ErrorCode::kClosed, std::move((*frame)->payload));
+  }
+  control::FrameReader reader;
+  reader.feed((*frame)->payload);
+  auto message = reader.next();
+  if (!message) return fail(message.error());
+  if (*message) {
+    if (auto reply = reply_of(std::move(**message))) return reply;
+  }
+  return fail(ErrorCode::kProtocol, "the group says what no group says; is it of another release?");
+}
+
+}  // namespace mvm::cli
