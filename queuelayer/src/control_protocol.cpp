@@ -13,6 +13,9 @@ namespace mvm::queue {
 static constexpr WaitKind last(WaitKind) {
   return WaitKind::kCollective;
 }
+static constexpr Transport last(Transport) {
+  return Transport::kTcp;
+}
 
 namespace wire {
 
@@ -110,9 +113,16 @@ template <wire::Either<Ask> Self>
 static auto fields(Self& ask) {
   return std::tie(ask.token);
 }
+template <wire::Either<LinkCount> Self>
+static auto fields(Self& link) {
+  return std::tie(link.machine, link.transport, link.bytes_sent, link.bytes_received,
+                  link.parcels_sent, link.parcels_received, link.parcels_resent,
+                  link.parcels_refused, link.reconnects);
+}
 template <wire::Either<Status> Self>
 static auto fields(Self& status) {
-  return std::tie(status.token, status.group_time_ns, status.tasks, status.channels);
+  return std::tie(status.token, status.group_time_ns, status.tasks, status.channels, status.links,
+                  status.strangers_refused);
 }
 
 std::uint64_t ChannelCount::dropped() const {

@@ -41,6 +41,8 @@ namespace {
 constexpr std::size_t kOutgoingLimit = 4 << 20;
 /// All other machines' queue VMs must have been heard within this time.
 constexpr std::chrono::seconds kLinkPatience{30};
+/// For all machines to tell what became of the last messages, when all tasks have ended.
+constexpr std::chrono::seconds kSettlePatience{3};
 
 void set_nonblocking(int fd) {
   ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -268,6 +270,21 @@ void QueueVm::State::answer(const control::Ask& ask) {
   status.group_time_ns = group_now_ns(arena->header().clock);
   status.tasks = watch->tasks(pids);
   status.channels = ends->figures();
+  if (link) {
+    const auto figures = link->figures();
+    for (const auto& peer : figures.peers) {
+      status.links.push_back({.machine = peer.machine,
+                              .transport = peer.transport,
+                              .bytes_sent = peer.bytes_sent,
+                              .bytes_received = peer.bytes_received,
+                              .parcels_sent = peer.parcels_sent,
+                              .parcels_received = peer.parcels_received,
+                              .parcels_resent = peer.parcels_resent,
+                              .parcels_refused = peer.parcels_refused,
+                              .reconnects = peer.reconnects});
+    }
+    status.strangers_refused = figures.connections_refused;
+  }
   send(status);
 }
 
@@ -396,6 +413,10 @@ void QueueVm::State::end_when_all_ended() {
 
 void QueueVm::State::finish() {
   door.reset();
+  if (link && !link->settle(kSettlePatience)) {
+    log_warning("some machines did not tell what became of the last messages; the figures of the ",
+                "queues between machines may disagree");
+  }
   link.reset();
   send(control::Figures{ends->figures()});
   success = true;

@@ -39,6 +39,20 @@ Json task_json(const queue::TaskWaits& task) {
           {"waits_seconds", seconds(lasted.count())}};
 }
 
+/// The two machines of a connection each tell of their own end.
+Json link_json(std::uint32_t machine, const queue::control::LinkCount& link) {
+  return {{"machine", machine},
+          {"other", link.machine},
+          {"transport", queue::to_string(link.transport)},
+          {"bytes_sent", link.bytes_sent},
+          {"bytes_received", link.bytes_received},
+          {"parcels_sent", link.parcels_sent},
+          {"parcels_received", link.parcels_received},
+          {"parcels_resent", link.parcels_resent},
+          {"parcels_refused", link.parcels_refused},
+          {"reconnects", link.reconnects}};
+}
+
 }  // namespace
 
 std::string status_json(const model::Plan& plan, GroupState state, Duration ran,
@@ -57,11 +71,17 @@ std::string status_json(const model::Plan& plan, GroupState state, Duration ran,
                {"clock_seconds", seconds(time)},
                {"deadlock", !waits.knots.empty()},
                {"tasks", Json::array()},
-               {"queues", Json::array()}};
+               {"queues", Json::array()},
+               {"links", Json::array()}};
   for (const auto& task : waits.tasks) json["tasks"].push_back(task_json(task));
   for (const auto& channel : put_together(plan.wiring, counts)) {
     auto& entry = json["queues"].emplace_back(describe_channel(channel, "depth"));
     entry["closed"] = channel.closed;
+  }
+  for (std::uint32_t machine = 0; machine < statuses.size(); ++machine) {
+    for (const auto& link : statuses[machine].links) {
+      json["links"].push_back(link_json(machine, link));
+    }
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -126,9 +126,9 @@ struct ThreadWait {
   /// kSend: the one without room, a position in WiringPlan::channels. kCollective: the member that
   /// it sleeps for.
   std::uint32_t channel = 0;
-  std::uint64_t size = 0;     ///< kSend: payload bytes; kCollective: operation number
-  std::uint64_t seen = 0;     ///< as of its last look; see WaitSubject
-  std::uint64_t number = 0;   ///< of this task's waits
+  std::uint64_t size = 0;    ///< kSend: payload bytes; kCollective: operation number
+  std::uint64_t seen = 0;    ///< as of its last look; see WaitSubject
+  std::uint64_t number = 0;  ///< of this task's waits
   Duration lasted{0};
   bool limited = false;    ///< it ends by itself some time
   bool can_go_on = false;  ///< what it waits for is there, or something has changed since it looked
@@ -153,12 +153,27 @@ struct Ask {
   std::uint64_t token = 0;  ///< comes back in the answer
   bool operator==(const Ask&) const = default;
 };
+/// One connection to one other machine.
+struct LinkCount {
+  std::uint32_t machine = 0;  ///< the other one
+  Transport transport = Transport::kZmq;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t parcels_sent = 0;
+  std::uint64_t parcels_received = 0;
+  std::uint64_t parcels_resent = 0;
+  std::uint64_t parcels_refused = 0;  ///< damaged, or out of place
+  std::uint64_t reconnects = 0;
+  bool operator==(const LinkCount&) const = default;
+};
 /// What this machine does now. The tasks were looked at before the channels.
 struct Status {
   std::uint64_t token = 0;
   std::int64_t group_time_ns = 0;
   std::vector<TaskStatus> tasks;       ///< in the plan's order
   std::vector<ChannelCount> channels;  ///< in the plan's order
+  std::vector<LinkCount> links;
+  std::uint64_t strangers_refused = 0;  ///< connections of others than the group's machines
   bool operator==(const Status&) const = default;
 };
 struct Failed {
