@@ -323,7 +323,7 @@ Board::Met Board::judge_absence(std::uint32_t member) {
 }
 
 std::span<const std::byte> Board::contribution(std::uint32_t member) const {
-  if (member == index_ && kept_.data() != nullptr) return kept_;
+  if (member == index_ && kept_) return *kept_;
   const auto& there = current(member);
   const auto length = there.length;
   if (length <= kSeatBytes) return {there.inline_bytes, length};
@@ -342,7 +342,7 @@ Call Board::previous_call_of(std::uint32_t member) const {
 void Board::finish() {
   // Whoever contributed to this operation has finished the one before.
   if (seen_ + 1 == locals_.size()) settled_ = operation_ - 1;
-  kept_ = {};
+  kept_.reset();
   auto& seat = seats_[index_];
   seat.calls[operation_ % kRememberedCalls].store(call_, std::memory_order_relaxed);
   seat.finished.store(operation_, std::memory_order_release);

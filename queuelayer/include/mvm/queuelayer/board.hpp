@@ -207,7 +207,7 @@ class Board {
   std::uint32_t stir_ = 0;     ///< of the choice of whom to sleep for
   Shown own_[2];
   Shown filled_[2];
-  std::span<const std::byte> kept_;
+  std::optional<std::span<const std::byte>> kept_;  ///< what it reads of itself
   Culprit culprit_;
   bool left_ = true;  ///< until it has found its place
 };
