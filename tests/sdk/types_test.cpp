@@ -12,6 +12,7 @@
 #include <optional>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -136,6 +137,34 @@ struct mvm::Codec<Version> {
 namespace mvm::test {
 namespace {
 
+/// Of this file alone, with arrays of every sort, and a template.
+struct Board {
+  Cell cells[2][2];
+  std::array<Cell, 2> more;
+  char mark[4] = {};
+  int grid[2][3] = {};
+  MVM_FIELDS(cells, more, mark, grid);
+};
+template <typename T>
+struct Box {
+  T value{};
+  std::vector<Box> inner;
+  MVM_FIELDS(value, inner);
+};
+/// Can be sent, but not received: nobody would own what it shows.
+struct Shown {
+  std::span<const int> numbers;
+  std::string_view words;
+  std::vector<const char*> more;
+  MVM_FIELDS(numbers, words, more);
+};
+struct Owned {
+  std::vector<int> numbers;
+  std::string words;
+  std::vector<std::string> more;
+  MVM_FIELDS(numbers, words, more);
+};
+
 using namespace mvm::detail;
 using namespace std::string_literals;
 
@@ -211,6 +240,31 @@ TEST(Composite, HoldsTheUsersOwnTypes) {
   named.x = 3;
   named.name = "corner";
   EXPECT_EQ(reread<NamedCell>(pack(named)).name, "corner");
+}
+
+TEST(Composite, HoldsArraysTemplatesAndViews) {
+  Board board;
+  board.cells[1][0].x = 3;
+  board.more[1].heat = 4;
+  board.mark[0] = 'm';
+  board.grid[1][2] = 5;
+  const auto same = reread<Board>(pack(board));
+  EXPECT_TRUE(same.cells[1][0].x == 3 && same.more[1].heat == 4);
+  EXPECT_TRUE(same.mark[0] == 'm' && same.grid[1][2] == 5);
+  EXPECT_EQ(signature_of<Board>(),
+            "{.cells a2(a2({.x i4.heat f8})).more a2({.x i4.heat f8}).mark a4(c).grid a2(a3(i4))}");
+
+  Box<std::pair<int, Cell>> box;
+  box.inner.resize(2);
+  box.inner[1].value = {1, {2, 3}};
+  EXPECT_EQ((reread<Box<std::pair<int, Cell>>>(pack(box)).inner[1].value),
+            (std::pair(1, Cell{2, 3})));
+
+  const int numbers[] = {1, 2, 3};
+  const auto owned = reread<Owned>(pack(Shown{numbers, "words", {"a", "b"}}));
+  EXPECT_EQ(owned.numbers, (std::vector<int>{1, 2, 3}));
+  EXPECT_EQ(owned.words, "words");
+  EXPECT_EQ(owned.more, (std::vector<std::string>{"a", "b"}));
 }
 
 // The signatures and the bytes of docs/types.md.

@@ -82,7 +82,9 @@ struct MemberTypes {
     }
   };
   template <typename... Members>
-  List<Members...> operator()(const Members&...) const;
+  List<Members...> operator()(const Members&...) const {
+    return {};
+  }
 };
 
 template <typename T, std::size_t... I>
@@ -229,7 +231,7 @@ void write(Writer& out, const T& value) {
       write<typename T::key_type>(out, key);
       write<typename T::mapped_type>(out, mapped);
     }
-  } else {
+  } else if constexpr (shape != Shape::kOther) {  // else `sign` has told what is wrong
     std::size_t count = 0;
     if constexpr (is_contiguous<T>::value) {
       count = value.size();
@@ -382,7 +384,7 @@ void read(Reader& in, T& value) {
     static_assert(can_push_back<T>::value, "receive a std::string: a view would have no owner");
     const auto words = in.text();
     value.assign(words.data(), words.size());
-  } else {
+  } else if constexpr (shape != Shape::kOther) {
     in.open();
     if constexpr (shape == Shape::kOptional) {
       if (in.flag()) {

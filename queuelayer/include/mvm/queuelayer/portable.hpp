@@ -33,10 +33,12 @@ struct ElementType {
   ElementKind kind = ElementKind::kBytes;
   std::uint32_t size = 0;  ///< bytes of an element
 
-  static ElementType of(std::uint32_t tag) {
+  static constexpr ElementType of(std::uint32_t tag) {
     return {static_cast<ElementKind>(tag >> 24), tag & 0xffffff};
   }
-  [[nodiscard]] std::uint32_t tag() const { return static_cast<std::uint32_t>(kind) << 24 | size; }
+  [[nodiscard]] constexpr std::uint32_t tag() const {
+    return static_cast<std::uint32_t>(kind) << 24 | size;
+  }
   /// True when messages are plain elements of `size` bytes, side by side.
   [[nodiscard]] bool is_number() const;
   bool operator==(const ElementType&) const = default;
