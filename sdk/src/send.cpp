@@ -34,7 +34,7 @@ queue::WaitSubject room_at(const PortState& state, const queue::QueueWriter& awa
           .channel = awaited.number(),
           .size = size,
           .seen = awaited.seen_released(),
-          .limited = awaited.ready_at() != queue::kNever};
+          .limited = awaited.ready_at() != queue::kNever || !state.writer->has_memory_for(size)};
 }
 
 /// Waits until the message can be delivered. False when the time is over.

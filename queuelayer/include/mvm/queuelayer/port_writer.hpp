@@ -68,6 +68,11 @@ class PortWriter {
   }
   /// The first chosen queue that is not ready, as `ready` last saw it; null when it saw none.
   [[nodiscard]] QueueWriter* awaited() const { return awaited_; }
+  /// False when it may be the sender's own memory that is short, which the receivers at all of its
+  /// ports give back.
+  [[nodiscard]] bool has_memory_for(std::uint64_t length) const {
+    return heap_.could_allocate(RingWriter::streaming_size(length));
+  }
 
   enum class Delivered {
     kAll,       ///< every chosen queue has it, or dropped it by its policy
