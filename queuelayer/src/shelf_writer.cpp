@@ -8,41 +8,15 @@
 #include <mvm/queuelayer/waiter.hpp>
 #include <mvm/queuelayer/wiring_plan.hpp>
 
-#include "lazy_heap.hpp"
 #include "link_emulation.hpp"
 #include "ranks.hpp"
+#include "shelf_clearing.hpp"
 #include "shelf_store.hpp"
 
 namespace mvm::queue {
 namespace {
 
 using Ref = ShelfStore::Ref;
-using Withdrawn = ShelfStore::Withdrawn;
-
-/// Messages in the order in which they make room: of the least urgent, the oldest.
-struct Candidate {
-  std::int64_t urgency;
-  Ref ref;
-};
-struct LessUrgentFirst {
-  bool operator()(const Candidate& a, const Candidate& b) const {
-    return a.urgency != b.urgency ? a.urgency > b.urgency : a.ref.number < b.ref.number;
-  }
-};
-
-/// Messages in the order in which they expire.
-struct Expiring {
-  std::int64_t expires_ns;
-  Ref ref;
-};
-struct ExpiresFirst {
-  bool operator()(const Expiring& a, const Expiring& b) const {
-    return a.expires_ns != b.expires_ns ? a.expires_ns < b.expires_ns : a.ref.number < b.ref.number;
-  }
-};
-
-/// Lists are freed of void entries when they hold more than this and twice what is on the shelf.
-constexpr std::size_t kSmallList = 64;
 
 /// Stands for the bytes of an empty message: no data means that they are in the heap.
 constexpr std::byte kNoBytes{};
@@ -65,8 +39,8 @@ struct ShelfWriter::State {
         overflow(static_cast<Overflow>(channel.overflow)),
         levels(std::clamp(channel.levels, 1u, kMaxLevels)),
         time_to_live_ns(channel.time_to_live_ns),
-        reads_clock(emulation.delays() || time_to_live_ns > 0),
-        supersedes_at_once(type == QueueType::kLatest && !emulation.delays()) {}
+        reads_clock(emulation.delays() || time_to_live_ns > 0 || type == QueueType::kCustom),
+        clearing(store, channel, emulation.delays()) {}
 
   /// A message that somebody wants to send.
   struct Draft {
@@ -85,18 +59,6 @@ struct ShelfWriter::State {
   [[nodiscard]] bool make_room(std::uint64_t length, std::int64_t urgency);
   [[nodiscard]] Sent overflowed(std::uint64_t length);
   [[nodiscard]] Sent drop_newcomer(std::uint64_t length, DropCause cause);
-  void put(const ShelfStore::Item& item, std::int64_t urgency);
-
-  // Taking down what is on the shelf.
-  void sweep(std::int64_t now_ns);
-  void sweep_expired(std::int64_t now_ns);
-  void sweep_superseded(std::int64_t now_ns);
-  void withdraw(Ref ref, DropCause cause);
-  [[nodiscard]] bool older_ones_make_room(std::uint64_t length);
-  void take_down_older(Ref newest);
-  [[nodiscard]] bool choose_victims(std::uint64_t length, std::int64_t urgency);
-  [[nodiscard]] bool take_down_victims(std::uint64_t length);
-  void find_ready_at();
 
   [[nodiscard]] ShelfStore::Item arrived(const Arrival& arrival, std::uint64_t length,
                                          std::uint32_t element) const;
@@ -115,13 +77,9 @@ struct ShelfWriter::State {
   const std::uint32_t levels;
   const std::int64_t time_to_live_ns;
   const bool reads_clock;
-  const bool supersedes_at_once;  ///< kLatest: a newcomer can be received as soon as it is there
+  ShelfClearing clearing;
   std::int64_t ready_at_ns = kNever;
 
-  LazyHeap<Candidate, LessUrgentFirst> candidates;  ///< kDropOldest only
-  std::vector<Candidate> victims;                   ///< chosen for the message being sent
-  LazyHeap<Expiring, ExpiresFirst> expiring;        ///< with a time to live only
-  std::vector<Ref> line;                            ///< kLatest only: by age
   std::vector<Offset> uncounted_loans;              ///< lent beyond the capacity
   std::unordered_map<std::uint64_t, Ref> arrivals;  ///< that the sender may come not to want
 };
@@ -134,7 +92,7 @@ ShelfWriter::State::Draft ShelfWriter::State::draft(const void* data, std::uint6
   draft.item.length = length;
   draft.item.type = element & kTypeMask;
   draft.item.terms = terms;
-  if (reads_clock || type == QueueType::kCustom) draft.now_ns = now();
+  if (reads_clock) draft.now_ns = now();
   if (time_to_live_ns > 0) draft.item.expires_ns = later(draft.now_ns, time_to_live_ns);
   if (type == QueueType::kPriority) draft.level = level_of_priority(levels, terms.priority);
   const auto number = store.next_number();
@@ -156,20 +114,20 @@ bool ShelfWriter::State::has_room(std::uint64_t length) {
   if (store.fits(length)) return true;
   store.reclaim();
   if (store.fits(length)) return true;
-  if (!reads_clock) return false;
-  sweep(now());
+  if (!clearing.depends_on_time()) return false;
+  clearing.sweep(now());
   return store.fits(length);
 }
 
 /// Whether a message would find room now or make some, by what a blocking sender may take down.
 bool ShelfWriter::State::could_send(std::uint64_t length) {
-  return has_room(length) || older_ones_make_room(length);
+  return has_room(length) || clearing.older_ones_make_room(length);
 }
 
 /// Whether the heap has room, or gets some by what a newcomer supersedes.
 bool ShelfWriter::State::could_keep(std::uint64_t length) const {
   return length <= ShelfStore::kSmall || heap.could_allocate(length) ||
-         (supersedes_at_once && !line.empty());
+         (clearing.supersedes_at_once() && clearing.has_older());
 }
 
 /// Makes room as the policies allow, then puts the message there.
@@ -183,19 +141,19 @@ Sent ShelfWriter::State::send(Draft& d) {
   const bool copied = item.data != nullptr && item.length > ShelfStore::kSmall;
   if (copied && !store.bring_to_heap(item)) return overflowed(item.length);
   item.due_ns = emulation.pass(d.now_ns, item.length, d.level);
-  put(item, d.urgency);
+  clearing.remember(store.put(item), d.urgency, item.expires_ns);
   return Sent::kDone;
 }
 
 /// What goes may be taken by a receiver at the last moment; then there is no room after all.
 bool ShelfWriter::State::make_room(std::uint64_t length, std::int64_t urgency) {
   const bool room = has_room(length);
-  if (supersedes_at_once && (room || older_ones_make_room(length))) {
-    take_down_older({store.next_number(), 0});
+  if (clearing.supersedes_at_once() && (room || clearing.older_ones_make_room(length))) {
+    clearing.take_down_older(store.next_number());
     return has_room(length);
   }
   if (room || overflow != Overflow::kDropOldest) return room;
-  return choose_victims(length, urgency) && take_down_victims(length);
+  return clearing.make_room(length, urgency) && has_room(length);
 }
 
 Sent ShelfWriter::State::overflowed(std::uint64_t length) {
@@ -215,118 +173,6 @@ Sent ShelfWriter::State::drop_newcomer(std::uint64_t length, DropCause cause) {
   store.count_enqueued(length);
   store.count_drop(cause);
   return cause == DropCause::kLost ? Sent::kDone : Sent::kDropped;
-}
-
-void ShelfWriter::State::put(const ShelfStore::Item& item, std::int64_t urgency) {
-  const Ref ref = store.put(item);
-  const auto kept = [this](const auto& entry) { return store.kept(entry.ref); };
-  const auto most = std::max<std::size_t>(kSmallList, 2 * store.messages());
-  if (overflow == Overflow::kDropOldest) {
-    if (candidates.size() > most) candidates.prune(kept);
-    candidates.push({urgency, ref});
-  }
-  if (time_to_live_ns > 0) {
-    if (expiring.size() > most) expiring.prune(kept);
-    expiring.push({item.expires_ns, ref});
-  }
-  if (type == QueueType::kLatest) {
-    if (line.size() > most) std::erase_if(line, [this](Ref old) { return !store.kept(old); });
-    line.push_back(ref);
-  }
-}
-
-void ShelfWriter::State::withdraw(Ref ref, DropCause cause) {
-  if (store.kept(ref) && store.withdraw(ref) == Withdrawn::kTakenDown) store.count_drop(cause);
-}
-
-void ShelfWriter::State::sweep(std::int64_t now_ns) {
-  sweep_expired(now_ns);
-  if (type == QueueType::kLatest && emulation.delays()) sweep_superseded(now_ns);
-}
-
-void ShelfWriter::State::sweep_expired(std::int64_t now_ns) {
-  while (!expiring.empty() && expiring.top().expires_ns <= now_ns) {
-    const auto ref = expiring.top().ref;
-    expiring.pop();
-    withdraw(ref, DropCause::kExpired);
-  }
-}
-
-/// On a link that takes time, what is under way supersedes nothing before it arrives.
-void ShelfWriter::State::sweep_superseded(std::int64_t now_ns) {
-  std::erase_if(line, [this](Ref ref) { return !store.kept(ref); });
-  for (auto newest = line.rbegin(); newest != line.rend(); ++newest) {
-    if (store.due_ns(*newest) > now_ns) continue;
-    return take_down_older(*newest);
-  }
-}
-
-/// kLatest: everything before `newest` is superseded.
-void ShelfWriter::State::take_down_older(Ref newest) {
-  for (const Ref ref : line) {
-    if (ref.number < newest.number) withdraw(ref, DropCause::kSuperseded);
-  }
-  // Those that were not taken down are with their receivers, and out of reach for good.
-  std::erase_if(line, [newest](Ref ref) { return ref.number < newest.number; });
-}
-
-/// kLatest: whether the newcomer would find room where those are that it supersedes.
-bool ShelfWriter::State::older_ones_make_room(std::uint64_t length) {
-  if (!supersedes_at_once) return false;
-  std::erase_if(line, [this](Ref ref) { return !store.kept(ref) || store.out_of_reach(ref); });
-  auto messages = store.messages();
-  auto bytes = store.bytes();
-  for (const Ref ref : line) {
-    --messages;
-    bytes -= store.length(ref);
-  }
-  return !line.empty() && store.fits_beside(messages, bytes, length);
-}
-
-/// Chooses what has to go for a newcomer; nothing if that does not help, or if the newcomer is less
-/// urgent than all.
-bool ShelfWriter::State::choose_victims(std::uint64_t length, std::int64_t urgency) {
-  victims.clear();
-  auto messages = store.messages();
-  auto bytes = store.bytes();
-  bool slot = store.has_slot();
-  while (!slot || !store.fits_beside(messages, bytes, length)) {
-    while (!candidates.empty() &&
-           (!store.kept(candidates.top().ref) || store.out_of_reach(candidates.top().ref))) {
-      candidates.pop();
-    }
-    // What the link has keeps its slot until the other machine is done with it.
-    const bool helps = !candidates.empty() && candidates.top().urgency >= urgency &&
-                       (slot || store.untouched(candidates.top().ref));
-    if (!helps) {
-      for (const auto& victim : victims) candidates.push(victim);
-      return false;
-    }
-    slot = true;
-    victims.push_back(candidates.top());
-    candidates.pop();
-    --messages;
-    bytes -= store.length(victims.back().ref);
-  }
-  return true;
-}
-
-/// True when the newcomer fits then. A receiver may have been quicker with one of them; it holds it
-/// now, so the place is not free.
-bool ShelfWriter::State::take_down_victims(std::uint64_t length) {
-  for (const auto& victim : victims) withdraw(victim.ref, DropCause::kOverflow);
-  return has_room(length);
-}
-
-/// When a blocked sender may find room though nobody receives.
-void ShelfWriter::State::find_ready_at() {
-  while (!expiring.empty() && !store.kept(expiring.top().ref)) expiring.pop();
-  if (!expiring.empty()) ready_at_ns = expiring.top().expires_ns;
-  if (type != QueueType::kLatest || !emulation.delays()) return;
-  // As soon as a message arrives that is not the oldest, the oldest is superseded.
-  for (std::size_t i = 1; i < line.size(); ++i) {
-    ready_at_ns = std::min(ready_at_ns, store.due_ns(line[i]));
-  }
 }
 
 ShelfStore::Item ShelfWriter::State::arrived(const Arrival& arrival, std::uint64_t length,
@@ -364,8 +210,7 @@ bool ShelfWriter::ready(std::uint64_t length) {
   State& s = *state_;
   if (s.overflow != Overflow::kBlock) return true;
   const bool room = s.could_send(length) && s.could_keep(length);
-  s.ready_at_ns = kNever;
-  if (!room) s.find_ready_at();
+  s.ready_at_ns = room ? kNever : s.clearing.sweeps_at();
   return room;
 }
 
@@ -472,9 +317,10 @@ void ShelfWriter::drop_arrived(std::uint64_t remote_number) {
   if (!s.store.kept(ref)) return;
   const auto expires_ns = s.store.expires_ns(ref);
   if (expires_ns != kNever && expires_ns <= s.now()) {
-    s.withdraw(ref, DropCause::kExpired);
+    s.clearing.withdraw(ref, DropCause::kExpired);
   } else {
-    s.withdraw(ref, s.type == QueueType::kLatest ? DropCause::kSuperseded : DropCause::kOverflow);
+    s.clearing.withdraw(
+        ref, s.type == QueueType::kLatest ? DropCause::kSuperseded : DropCause::kOverflow);
   }
 }
 
