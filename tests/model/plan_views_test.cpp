@@ -59,6 +59,53 @@ TEST_F(PlanViews, JsonSurvivesPortNamesInAnyEncoding) {
   EXPECT_FALSE(nlohmann::json::parse(plan_json(made_.profile(), plan())).is_discarded());
 }
 
+TEST_F(PlanViews, JsonTellsWhatIsSpecialAboutAQueue) {
+  auto& rule = made_.queue("cell", 1, "prev");
+  rule.type = QueueTypeWord{queue::QueueType::kPriority, "", {}};
+  rule.levels = 8;
+  rule.overflow = queue::Overflow::kDropOldest;
+  rule.latency = std::chrono::milliseconds(25);
+  rule.loss_ppb = 10'000'000;
+  rule.codecs = std::vector<CodecWord>{{queue::CodecKind::kZstd, 3, ""}};
+  const auto json = nlohmann::json::parse(plan_json(made_.profile(), plan()));
+  for (const auto& channel : json["channels"]) {
+    if (channel["to"] != "cell[1].prev") {
+      EXPECT_FALSE(channel.contains("levels") || channel.contains("latency_ns")) << channel;
+      continue;
+    }
+    EXPECT_EQ(channel["type"], "priority");
+    EXPECT_EQ(channel["levels"], 8);
+    EXPECT_EQ(channel["overflow"], "drop-oldest");
+    EXPECT_EQ(channel["latency_ns"], 25'000'000);
+    EXPECT_EQ(channel["loss"], 0.01);
+    EXPECT_EQ(channel["seed"], 1);
+    EXPECT_EQ(channel["codecs"], nlohmann::json({"zstd(3)"}));
+  }
+}
+
+TEST_F(PlanViews, QueuesThatAreAlikeShareALine) {
+  made_.queue("cell", 1, "prev").capacity = 9;
+  made_.queue("cell", 2, "prev").capacity = 9;
+  std::string lines;
+  for (const auto& line : plan_queues(made_.profile(), plan())) {
+    lines += text(line.on, " ", line.queues, ": ", line.settings, "\n");
+  }
+  EXPECT_EQ(lines,
+            "cell[0,3-5].prev 4: fifo block\n"
+            "cell[1-2].prev 2: fifo block, capacity 9\n"
+            "cell[*].next 6: fifo block\n"
+            "monitor[*].in 6: fifo block, capacity 7\n");
+}
+
+TEST_F(PlanViews, DotDrawsTwoLinesWhereTheWaysDiffer) {
+  made_.queue("cell", 1, "prev").transport = queue::Transport::kTcp;
+  const auto dot = plan_dot(made_.profile(), plan());
+  EXPECT_NE(dot.find("t0 -> t1 [taillabel=\"next\", headlabel=\"prev\", label=\"tcp\""),
+            std::string::npos)
+      << dot;
+  EXPECT_NE(dot.find("t1 -> t0 [taillabel=\"prev\", headlabel=\"next\""), std::string::npos);
+}
+
 TEST_F(PlanViews, TableHasALinePerMachineAndTheFigures) {
   made_.policy().placement = PlacementBy::kPacked;
   EXPECT_EQ(plan_table(made_.profile(), plan()),

@@ -13,7 +13,9 @@ namespace {
 
 std::string ports_of(const queue::TaskSpec& task) {
   std::string out;
-  for (const auto& port : task.ports) out += (out.empty() ? "" : " ") + port.name;
+  for (const auto& port : task.ports) {
+    if (!port.name.starts_with(queue::kHiddenMark)) out += (out.empty() ? "" : " ") + port.name;
+  }
   return out;
 }
 
@@ -29,17 +31,26 @@ std::string task_table(const model::Plan& plan) {
   return table.to_string();
 }
 
-std::string words_of(const LoadedProfile& loaded, bool json, bool tasks) {
-  if (json) return model::plan_json(loaded.profile, loaded.plan);
+std::string queue_table(const LoadedProfile& loaded) {
+  Table table({"QUEUES ON", "COUNT", "SETTINGS"});
+  for (const auto& queues : model::plan_queues(loaded.profile, loaded.plan)) {
+    table.add({queues.on, text(queues.queues), queues.settings});
+  }
+  return table.to_string();
+}
+
+std::string words_of(const LoadedProfile& loaded, const Arguments& arguments) {
+  if (arguments.value("output") == "json") return model::plan_json(loaded.profile, loaded.plan);
   auto words = model::plan_table(loaded.profile, loaded.plan);
-  if (tasks) words += "\n" + task_table(loaded.plan);
+  if (arguments.has("tasks")) words += "\n" + task_table(loaded.plan);
+  if (arguments.has("queues")) words += "\n" + queue_table(loaded);
   return words;
 }
 
 int plan(const Arguments& arguments) {
   const auto loaded = load_profile("plan", arguments);
   if (!loaded) return 1;
-  auto words = words_of(*loaded, arguments.value("output") == "json", arguments.has("tasks"));
+  auto words = words_of(*loaded, arguments);
   if (!words.ends_with('\n')) words += '\n';
   return write_all(STDOUT_FILENO, words) ? 0 : 1;
 }
@@ -60,7 +71,10 @@ Verb plan_verb() {
                    .value = "FORMAT",
                    .help = "How to print the plan.",
                    .choices = {"table", "json"}},
-                  {.name = "tasks", .help = "List every task with its core and ports, too."}},
+                  {.name = "tasks", .help = "List every task with its core and ports, too."},
+                  {.name = "queues",
+                   .help = "List the queues with their types and policies, too; those that are "
+                           "alike on one line."}},
       .examples = {{"mvm plan examples/heat -p side=16", "Where the 256 tasks would go."},
                    {"mvm plan examples/heat -o json", "The same for a program."}},
       .exits = {{"0", "The plan was printed."},

@@ -6,6 +6,7 @@
 #include "placement.hpp"
 #include "plan_check.hpp"
 #include "report.hpp"
+#include "team_wiring.hpp"
 #include "wiring.hpp"
 
 namespace mvm::model {
@@ -20,6 +21,9 @@ std::expected<Plan, Diagnostics> make_plan(const Profile& profile, Topology topo
   plan.group = std::move(group);
   plan.topology = std::move(topology);
   plan.machines = *std::move(machines);
+  // Before anything costs much.
+  auto too_large = check_team_size(profile, plan.topology.vertices.size(), plan.machines.size());
+  if (!too_large.empty()) return std::unexpected(report(std::move(too_large)));
   place_tasks(profile.policy, plan);
   auto complaints = wire(profile, plan);
   if (complaints.empty()) return plan;

@@ -125,17 +125,16 @@ class TeamWiring {
 
 }  // namespace
 
-Diagnostics wire_teams(const Profile& profile, std::uint64_t next_id, Plan& plan) {
-  const auto tasks = plan.topology.vertices.size();
-  const auto machines = plan.machines.size();
-  if (tasks * machines > kMaxTeamEntries) {
-    return {{profile.file.string(), 0,
-             text(tasks, " tasks on ", machines, " machines are more than one group can hold: ",
-                  "tasks times machines are at most ", kMaxTeamEntries,
-                  "; use fewer machines or fewer tasks")}};
-  }
+void wire_teams(const Profile& profile, std::uint64_t next_id, Plan& plan) {
   TeamWiring(profile, next_id, plan).run();
-  return {};
+}
+
+Diagnostics check_team_size(const Profile& profile, std::size_t tasks, std::size_t machines) {
+  if (tasks * machines <= kMaxTeamEntries) return {};
+  return {{profile.file.string(), 0,
+           text(tasks, " tasks on ", machines,
+                " machines are more than one group can hold: ", "tasks times machines are at most ",
+                kMaxTeamEntries, "; use fewer machines or fewer tasks")}};
 }
 
 }  // namespace mvm::model

@@ -16,9 +16,11 @@ namespace mvm::model {
 /// machine, its lowest member, has for each edge of the tree one channel each way: "@cell.up"
 /// towards the parent's leader, "@cell.down0" and "@cell.down1" towards the children's. Channel ids
 /// go on from `next_id`.
-///
+void wire_teams(const Profile& profile, std::uint64_t next_id, Plan& plan);
+
 /// Complains when the lists of members, which every machine holds, would take too much memory.
-[[nodiscard]] Diagnostics wire_teams(const Profile& profile, std::uint64_t next_id, Plan& plan);
+[[nodiscard]] Diagnostics check_team_size(const Profile& profile, std::size_t tasks,
+                                          std::size_t machines);
 
 /// Tasks times machines of a group: some 300 MB for the plans of all machines.
 inline constexpr std::uint64_t kMaxTeamEntries = 1u << 24;

@@ -84,7 +84,7 @@ class Wiring {
     add_channels();
     append(complaints_, rules_.complaints(Gaps()));
     append(complaints_, check_commands(profile_, topology_, Gaps()));
-    append(complaints_, wire_teams(profile_, next_id_, plan_));
+    wire_teams(profile_, next_id_, plan_);
     check_limits();
     return std::move(complaints_);
   }
