@@ -146,7 +146,7 @@ class RingInlet : public LinkInlet {
   bool report(LinkSession& session) override {
     if (!session.has_room()) return false;
     bool told = false;
-    if (const auto released = writer_.released_messages(); released != told_) {
+    if (const auto released = count_released(); released != told_) {
       told_ = released;
       count_.done.store(released, std::memory_order_release);
       session.add({.kind = LinkKind::kReleased, .channel = id_, .number = released});
@@ -161,10 +161,19 @@ class RingInlet : public LinkInlet {
   }
 
   bool has_news() override {
-    return writer_.released_messages() != told_ || (!gone_sent_ && writer_.receiver_closed());
+    return count_released() != told_ || (!gone_sent_ && writer_.receiver_closed());
   }
 
  private:
+  /// Messages that the receiver has given back. Where it is gone, the writer has taken back the
+  /// unread ones as well; so those that it had received are asked of the receiver's own count.
+  [[nodiscard]] std::uint64_t count_released() {
+    const auto released = writer_.released_messages();
+    if (!writer_.receiver_closed()) return released;
+    const auto received = writer_.channel().dequeued.load(std::memory_order_acquire);
+    return std::clamp(received, told_, count_.passed.load(std::memory_order_relaxed));
+  }
+
   /// Writes a message that came in one frame, or begins one: then `left_` says how much is to come.
   Result<void> on_first(const LinkFrame& frame) {
     const auto type = frame.slot_kind & kTypeMask;

@@ -34,6 +34,9 @@ SSL_SESSION* make_session(SSL* ssl, const Key& key) {
   if (cipher != nullptr && session != nullptr &&
       SSL_SESSION_set1_master_key(session, key.data(), key.size()) == 1 &&
       SSL_SESSION_set_cipher(session, cipher) == 1 &&
+      SSL_SESSION_set1_id_context(session,
+                                  reinterpret_cast<const unsigned char*>(kIdentity.data()),
+                                  kIdentity.size()) == 1 &&
       SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) == 1) {
     return session;
   }
@@ -76,6 +79,9 @@ Result<std::unique_ptr<TlsKey>> TlsKey::make(std::string_view secret) {
   SSL_CTX* context = state->context;
   if (context == nullptr || !derive(secret, state->key) ||
       SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
+      SSL_CTX_set_session_id_context(context,
+                                     reinterpret_cast<const unsigned char*>(kIdentity.data()),
+                                     kIdentity.size()) != 1 ||
       SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256") != 1) {
     return fail(ErrorCode::kSystem, "OpenSSL could not prepare the group's direct links");
   }

@@ -38,7 +38,7 @@ PUBLIC_SDK_MAY_INCLUDE = {
 LIBRARIES = {
     "Boost.Interprocess": (r"boost/interprocess/", ["queuelayer/src/arena.cpp"]),
     "Boost, other": (r"boost/(?!interprocess/)", []),
-    "ZeroMQ": (r"zmq", ["queuelayer/src/link_sockets.cpp"]),
+    "ZeroMQ": (r"zmq", ["queuelayer/src/zmq_carrier.cpp"]),
     "pugixml": (r"pugixml", [
         "componentlayer/model/src/shapes/graphml.cpp",
         "componentlayer/model/src/xml_document.cpp",
@@ -55,6 +55,7 @@ LIBRARIES = {
     "OpenSSL": (r"openssl/", [
         "componentlayer/build/src/digest.cpp",
         "componentlayer/run/src/link_keys.cpp",
+        "queuelayer/src/tls_stream.cpp",
         "queuelayer/src/codecs/aes_gcm.cpp",
     ]),
     "LZ4": (r"lz4", ["queuelayer/src/codecs/lz4.cpp"]),

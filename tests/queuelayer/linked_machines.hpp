@@ -70,7 +70,7 @@ inline LinkKeys fresh_keys() {
   char client_secret[41];
   EXPECT_EQ(::zmq_curve_keypair(server_public, server_secret), 0);
   EXPECT_EQ(::zmq_curve_keypair(client_public, client_secret), 0);
-  return {server_public, server_secret, client_public, client_secret};
+  return {server_public, server_secret, client_public, client_secret, std::string(64, 'a')};
 }
 
 /// One machine; its link is opened by `open`.
@@ -118,6 +118,7 @@ class LinkedMachine {
   void task_ended(std::uint32_t task, bool died) {
     ends_.task_ended(endpoint_number(plan_, task, plan_.machine), died);
   }
+  MachineLink& link() { return *link_; }
   const Arena& arena() const { return arena_; }
   const WiringPlan& plan() const { return plan_; }
   control::ChannelCount figures(std::uint32_t edge) { return ends_.figures()[channel_of(edge)]; }
@@ -140,7 +141,55 @@ class LinkedMachine {
   std::unique_ptr<MachineLink> link_;
 };
 
-enum class Wire { kIpc, kTcpWithKeys };
+/// What carries the channels of a group.
+enum class Wire {
+  kIpc,          ///< ZeroMQ over unix sockets
+  kTcpWithKeys,  ///< ZeroMQ over TCP, with CURVE
+  kDirectIpc,    ///< sockets of our own, unix
+  kDirectTcp,    ///< sockets of our own, TCP with TLS
+};
+inline constexpr Wire kWires[] = {Wire::kIpc, Wire::kTcpWithKeys, Wire::kDirectIpc,
+                                  Wire::kDirectTcp};
+inline std::string name_of(Wire wire) {
+  switch (wire) {
+    case Wire::kIpc:
+      return "Ipc";
+    case Wire::kTcpWithKeys:
+      return "TcpWithKeys";
+    case Wire::kDirectIpc:
+      return "DirectIpc";
+    case Wire::kDirectTcp:
+      return "DirectTcp";
+  }
+  return "";
+}
+inline bool is_direct(Wire wire) {
+  return wire == Wire::kDirectIpc || wire == Wire::kDirectTcp;
+}
+
+/// What every machine of a group is told when its channels go over `wire`. `listen[m]` is where
+/// machine m listens; `connect[m]` is where the others believe it to be.
+inline std::vector<WiringPlan> plans_over(Wire wire, const std::vector<std::uint32_t>& machine_of,
+                                          std::vector<Edge> edges,
+                                          const std::vector<std::string>& listen,
+                                          const std::vector<std::string>& connect) {
+  const bool keys_needed = wire == Wire::kTcpWithKeys || wire == Wire::kDirectTcp;
+  const auto keys = keys_needed ? fresh_keys() : LinkKeys{};
+  for (auto& edge : edges) {
+    edge.queue.transport = is_direct(wire) ? Transport::kTcp : Transport::kZmq;
+  }
+  std::vector<WiringPlan> plans;
+  for (std::uint32_t m = 0; m < listen.size(); ++m) {
+    auto endpoints = connect;
+    endpoints[m] = listen[m];
+    auto plan = plan_of_machine(m, machine_of, endpoints, edges, keys);
+    if (is_direct(wire)) {
+      for (auto& address : plan.machines) address.direct = address.endpoint;
+    }
+    plans.push_back(std::move(plan));
+  }
+  return plans;
+}
 
 /// All machines of a group, linked.
 class LinkedGroup {
@@ -148,14 +197,13 @@ class LinkedGroup {
   LinkedGroup(Wire wire, const std::vector<std::uint32_t>& machine_of,
               const std::vector<Edge>& edges) {
     const std::size_t count = *std::max_element(machine_of.begin(), machine_of.end()) + 1;
+    const bool unix_sockets = wire == Wire::kIpc || wire == Wire::kDirectIpc;
     std::vector<std::string> endpoints;
     for (std::size_t m = 0; m < count; ++m) {
-      endpoints.push_back(wire == Wire::kIpc ? folder_.endpoint(m) : free_tcp_endpoint());
+      endpoints.push_back(unix_sockets ? folder_.endpoint(m) : free_tcp_endpoint());
     }
-    const auto keys = wire == Wire::kIpc ? LinkKeys{} : fresh_keys();
-    for (std::uint32_t m = 0; m < count; ++m) {
-      machines_.push_back(
-          std::make_unique<LinkedMachine>(plan_of_machine(m, machine_of, endpoints, edges, keys)));
+    for (auto& plan : plans_over(wire, machine_of, edges, endpoints, endpoints)) {
+      machines_.push_back(std::make_unique<LinkedMachine>(std::move(plan)));
     }
     std::vector<std::thread> openers;
     for (auto& machine : machines_) {
