@@ -70,6 +70,28 @@ TEST_P(OnMachines, ServesTasksInPlainC) {
   expect_all_received(run);
 }
 
+TEST(Plain, SendsWithPriorityDeadlineAndFullQueues) {
+  const JobRun run("terms");
+  EXPECT_EQ(run.status(), 0) << run.errors();
+  expect_all_received(run);
+}
+
+TEST_P(OnMachines, SendsEveryTypeOverEveryCodec) {
+  for (const auto* codec : {"raw", "portable", "portable lz4", "crc32c"}) {
+    const JobRun run("types", {machines(), std::string("codec=") + codec});
+    EXPECT_EQ(run.status(), 0) << codec << ": " << run.errors();
+    expect_all_received(run);
+  }
+}
+
+TEST_P(OnMachines, OrdersAndEncodesAsPluginsSay) {
+  for (const auto* codec : {"raw", "shift(3)", "shift(200) lz4 crc32c aes-gcm", "zstd(9) aes-gcm"}) {
+    const JobRun run("plugins", {machines(), std::string("codec=") + codec});
+    EXPECT_EQ(run.status(), 0) << codec << ": " << run.errors();
+    expect_all_received(run);
+  }
+}
+
 TEST_P(OnMachines, TakesPortsInTurnAndServesThreads) {
   const JobRun run("turns", {machines()});
   EXPECT_EQ(run.status(), 0) << run.errors();

@@ -47,22 +47,22 @@ void right(mvm::Job& job) {
   mvm::Port& in = job.port("in");
   const std::string sender = "but left[0].output sent ";
   const std::string remedy = "; send and receive the same type";
-  CHECK_THROWS(in.receive<double>(), mvm::error,
-               "right[0], port in: asked for floating point of 8 bytes in 8 bytes, " + sender +
-                   "4 bytes of signed integers of 4 bytes" + remedy);
-  CHECK_THROWS(in.receive<long>(), mvm::error,
-               "right[0], port in: asked for signed integers of 8 bytes in 8 bytes, " + sender +
-                   "8 bytes of floating point of 8 bytes" + remedy);
-  CHECK_THROWS(in.receive<int>(), mvm::error,
-               "right[0], port in: asked for signed integers of 4 bytes in 4 bytes, " + sender +
-                   "12 bytes of signed integers of 4 bytes" + remedy);
-  CHECK_THROWS(in.receive<unsigned>(), mvm::error,
-               "right[0], port in: asked for unsigned integers of 4 bytes in 4 bytes, " + sender +
-                   "3 bytes of characters of 1 bytes" + remedy);
+  CHECK_THROWS(
+      in.receive<double>(), mvm::error,
+      "right[0], port in: asked for double in 8 bytes, " + sender + "4 bytes of int32" + remedy);
+  CHECK_THROWS(
+      in.receive<long>(), mvm::error,
+      "right[0], port in: asked for int64 in 8 bytes, " + sender + "8 bytes of double" + remedy);
+  CHECK_THROWS(
+      in.receive<int>(), mvm::error,
+      "right[0], port in: asked for int32 in 4 bytes, " + sender + "12 bytes of int32" + remedy);
+  CHECK_THROWS(
+      in.receive<unsigned>(), mvm::error,
+      "right[0], port in: asked for uint32 in 4 bytes, " + sender + "3 bytes of char" + remedy);
   std::vector<int> small(10);
   CHECK_THROWS(in.receive_into(small), mvm::error,
-               "right[0], port in: asked for signed integers of 4 bytes in 40 bytes, " + sender +
-                   "200000 bytes of signed integers of 4 bytes" + remedy);
+               "right[0], port in: asked for int32 in 40 bytes, " + sender +
+                   "200000 bytes of int32" + remedy);
   // What did not fit is gone; the next one comes whole.
   CHECK_EQUAL(in.receive<int>(), 7);
   job.port("out").send(0);
