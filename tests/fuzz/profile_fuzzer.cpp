@@ -53,7 +53,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   check(!profile->jobs.empty() && !profile->name.empty());
-  for (const auto& job : profile->jobs) check(job.count >= 1 && !job.sources.empty());
+  for (const auto& job : profile->jobs) {
+    check(job.count >= 1 && job.sources.empty() == job.command.has_value());
+  }
+  for (const auto& plugin : profile->plugins) check(!plugin.sources.empty());
   if (profile->task_count() > kMostTasks) return 0;
   const auto topology = expand_topology(*profile);
   if (!topology) check(!topology.error().empty());

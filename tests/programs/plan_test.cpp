@@ -50,6 +50,13 @@ TEST_F(PlanTest, TableHasALinePerMachineAndOnDemandPerTask) {
   EXPECT_NE(tasks.find("x- x+ y- y+"), std::string::npos) << tasks;
 }
 
+TEST_F(PlanTest, ListsQueuesOnDemandAndNeverItsOwnPorts) {
+  const auto shown = runner_.mvm({"plan", "grid.mvm.xml", "--queues", "--tasks"}).output;
+  EXPECT_NE(shown.find("\ncell[*].x+ "), std::string::npos) << shown;
+  EXPECT_NE(shown.find("fifo block"), std::string::npos) << shown;
+  EXPECT_EQ(shown.find('@'), std::string::npos) << shown;
+}
+
 TEST_F(PlanTest, IsTheSameEachTimeButForTheGroup) {
   const auto plan = [this] {
     auto json = nlohmann::json::parse(runner_.mvm({"plan", "grid.mvm.xml", "-o", "json"}).output);
