@@ -211,7 +211,7 @@ void WaitSurvey::describe(std::uint32_t task, const control::ThreadWait& wait) {
     case WaitKind::kReceiveAny:
       told.place = "any port";
       for (const auto& port : spec->ports) {
-        if (!port.name.starts_with('@')) receive_at(port);
+        if (!port.name.starts_with(kHiddenMark)) receive_at(port);
       }
       break;
     case WaitKind::kSend:
@@ -283,7 +283,7 @@ bool WaitSurvey::is_at(std::uint32_t task, std::uint32_t team) const {
   const auto* status = status_of(task);
   if (status == nullptr) return false;
   const TaskSpec& spec = *graph_.tasks_[task].spec;
-  const auto prefix = text('@', graph_.machines_[0].teams[team].name, '.');
+  const auto prefix = text(kHiddenMark, graph_.machines_[0].teams[team].name, '.');
   return std::ranges::any_of(status->waits, [&](const control::ThreadWait& wait) {
     if (wait.kind == WaitKind::kCollective) {
       return wait.subject < spec.teams.size() && spec.teams[wait.subject] == team;

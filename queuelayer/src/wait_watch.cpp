@@ -78,7 +78,7 @@ bool has_published(const Arena& arena, std::uint32_t channel) {
 }
 
 bool is_hidden(const PortSpec& port) {
-  return port.name.starts_with('@');
+  return port.name.starts_with(kHiddenMark);
 }
 
 /// Something lies there for a receive that has taken `seen` fragments, or nothing will ever come.

@@ -54,6 +54,10 @@ std::string awaited_words(const GroupWaits& waits, const DescribedWait& wait) {
 
 std::string purpose_words(const GroupWaits& waits, const DescribedWait& wait) {
   const auto whom = awaited_words(waits, wait);
+  if (wait.place.starts_with(queue::kHiddenMark)) {
+    const auto team = wait.place.substr(1, wait.place.rfind('.') - 1);
+    return text("in a collective operation of team ", team, ", for ", whom);
+  }
   switch (wait.wait.kind) {
     case WaitKind::kReceive:
     case WaitKind::kReceiveAny: {
