@@ -22,7 +22,6 @@ std::uint32_t receiving_ends(const WiringPlan& plan, const ChannelSpec& channel)
   return ends + static_cast<std::uint32_t>(others.size());
 }
 
-
 }  // namespace
 
 ChannelEnds::ChannelEnds(const WiringPlan& plan, const Arena& arena)
@@ -112,6 +111,26 @@ std::uint64_t ChannelEnds::count_unread(std::uint32_t number) const {
   return messages;
 }
 
+/// What the sender has counted is the truth, but for one message of a sender that was killed.
+void ChannelEnds::correct_by_sender(control::ChannelCount& count, const Channel& channel,
+                                    const ChannelRecord& record) {
+  const auto sent = record.enqueued.load(std::memory_order_relaxed);
+  if (sent <= count.enqueued) return;
+  const auto missing = sent - count.enqueued;
+  if (record.crosses_machines != 0 && channel.kind == ChannelKind::kShelf) {
+    // Dropped at the other machine, where that is counted.
+    count.enqueued = sent;
+  } else if (missing <= channel.receivers_died) {
+    // A receiver was killed between giving a message back and counting it.
+    count.dequeued += missing;
+    count.enqueued = sent;
+  } else if (missing == 1 && channel.sender_died) {
+    // The sender was killed between counting a message and publishing it.
+    ++count.lost_with_task;
+    count.enqueued = sent;
+  }
+}
+
 std::vector<control::ChannelCount> ChannelEnds::figures() const {
   std::vector<control::ChannelCount> counts;
   counts.reserve(channels_.size());
@@ -132,14 +151,8 @@ std::vector<control::ChannelCount> ChannelEnds::figures() const {
     count.lost_with_task += channel.lost;
     count.enqueued = count.dequeued + record.relayed.load(std::memory_order_relaxed) +
                      count.dropped() + count.left + count.lost_with_task;
-    // A receiver that was killed between giving a message back and counting it left the count one
-    // short. Its sender knows.
-    const auto sent = record.enqueued.load(std::memory_order_relaxed);
-    const bool sender_knows = !channel.sender_died && channel.sender != link_endpoint(plan_);
-    if (sender_knows && sent > count.enqueued && sent - count.enqueued <= channel.receivers_died) {
-      count.dequeued += sent - count.enqueued;
-      count.enqueued = sent;
-    }
+    count.late = record.late.load(std::memory_order_relaxed);
+    if (channel.sender != link_endpoint(plan_)) correct_by_sender(count, channel, record);
     count.bytes = Bytes{record.bytes.load(std::memory_order_relaxed)};
     count.high_water = record.high_water.load(std::memory_order_relaxed);
     count.sender_blocked = Duration(record.sender_blocked_ns.load(std::memory_order_relaxed));

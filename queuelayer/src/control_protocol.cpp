@@ -88,7 +88,7 @@ static auto fields(Self& stop) {
 template <wire::Either<ChannelCount> Self>
 static auto fields(Self& count) {
   return std::tie(count.channel, count.enqueued, count.dequeued, count.drops, count.left,
-                  count.lost_with_task, count.bytes, count.high_water, count.sender_blocked,
+                  count.lost_with_task, count.late, count.bytes, count.high_water, count.sender_blocked,
                   count.receiver_blocked, count.sender_closed, count.receiver_closed);
 }
 template <wire::Either<Figures> Self>

@@ -399,7 +399,7 @@ void QueueVm::State::on_task_end(std::uint32_t task, const control::TaskEnded& e
   if (failed && plan.end_on_failure) {
     supervisor->stop(control::StopReason::kFailure);
     // Tasks that have not passed the gate yet would wait for ever.
-    if (phase < Phase::kRunning) set_gate(arena->header(), Gate::kNever);
+    if (phase < Phase::kRunning) set_gate(arena->header(), Gate::kBarred);
   }
 }
 
@@ -464,7 +464,7 @@ void QueueVm::State::end_without_control() {
 /// A group that ends before its release: its tasks never pass the gate.
 void QueueVm::State::skip_to_running() {
   if (phase >= Phase::kRunning) return;
-  set_gate(arena->header(), Gate::kNever);
+  set_gate(arena->header(), Gate::kBarred);
   phase = Phase::kRunning;
 }
 
@@ -487,7 +487,7 @@ void QueueVm::State::on_link() {
 
 void QueueVm::State::fail_group(const Error& error) {
   send(control::Failed{error.code, error.message});
-  if (arena) set_gate(arena->header(), Gate::kNever);
+  if (arena) set_gate(arena->header(), Gate::kBarred);
   phase = Phase::kDone;
 }
 

@@ -154,7 +154,7 @@ TEST(Gate, HoldsUntilItOpensOrNeverDoes) {
     for (int i = 0; i < 3; ++i) {
       threads.emplace_back([&] { EXPECT_EQ(wait_for_gate(header), opens); });
     }
-    set_gate(header, opens ? Gate::kOpen : Gate::kNever);
+    set_gate(header, opens ? Gate::kOpen : Gate::kBarred);
     for (auto& thread : threads) thread.join();
     EXPECT_EQ(wait_for_gate(header), opens);
   }

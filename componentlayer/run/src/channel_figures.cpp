@@ -38,6 +38,7 @@ void add(ChannelFigures& figures, const queue::ChannelSpec& channel,
   for (std::size_t cause = 0; cause < count.drops.size(); ++cause) {
     figures.drops[cause] += count.drops[cause];
   }
+  figures.late += count.late;
   figures.receiver_blocked += count.receiver_blocked;
   // What a dead competitor had taken. Where there is one receiver, whether it died decides.
   if (channel.receivers.size() > 1) figures.lost_with_task += count.lost_with_task;
@@ -97,6 +98,7 @@ Json describe_channel(const ChannelFigures& channel, const char* left_name) {
           {"drops", std::move(drops)},
           {left_name, channel.left},
           {"lost_with_task", channel.lost_with_task},
+          {"late", channel.late},
           {"payload_bytes", channel.bytes.count},
           {"high_water", channel.high_water},
           {"sender_blocked_seconds", seconds(channel.sender_blocked)},

@@ -50,6 +50,8 @@ class ChannelEnds {
   [[nodiscard]] ShelfSlot* shelf_slots(const Channel& channel) const;
   void undo_taken(std::uint32_t number, std::uint32_t endpoint);
   [[nodiscard]] std::uint64_t count_unread(std::uint32_t number) const;
+  static void correct_by_sender(control::ChannelCount& count, const Channel& channel,
+                                const ChannelRecord& record);
 
   const WiringPlan& plan_;
   const Arena& arena_;

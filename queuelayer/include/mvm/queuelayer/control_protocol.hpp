@@ -106,6 +106,7 @@ struct ChannelCount {
   std::array<std::uint64_t, kDropCauses> drops{};  ///< by DropCause
   std::uint64_t left = 0;  ///< not given back by a receiver: unread, held, or on their way
   std::uint64_t lost_with_task = 0;
+  std::uint64_t late = 0;  ///< of `dequeued`: taken after their deadline
   Bytes bytes;
   std::uint64_t high_water = 0;  ///< messages, at the sender's machine
   Duration sender_blocked{0};    ///< waited for room; in waits that are over

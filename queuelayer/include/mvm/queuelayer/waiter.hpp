@@ -136,7 +136,7 @@ class Waiter {
 
 /// Waits until the gate of an arena opens. False when it never will.
 [[nodiscard]] bool wait_for_gate(ArenaHeader& header);
-enum class Gate : std::uint32_t { kClosed = 0, kOpen = 1, kNever = 2 };
+enum class Gate : std::uint32_t { kClosed = 0, kOpen = 1, kBarred = 2 };
 void set_gate(ArenaHeader& header, Gate gate);
 
 }  // namespace mvm::queue

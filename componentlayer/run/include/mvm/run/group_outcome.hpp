@@ -81,6 +81,7 @@ struct ChannelFigures {
   std::array<std::uint64_t, queue::kDropCauses> drops{};  ///< by queue::DropCause
   std::uint64_t left = 0;            ///< still in the queue: its depth while the group runs
   std::uint64_t lost_with_task = 0;  ///< unread when their receiver died
+  std::uint64_t late = 0;            ///< of `dequeued`: taken after their deadline
   Bytes bytes;                       ///< payload enqueued
   std::uint64_t high_water = 0;      ///< the most messages that were in the queue at a time
   Duration sender_blocked{0};        ///< waited for room
