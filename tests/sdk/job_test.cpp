@@ -85,7 +85,8 @@ TEST_P(OnMachines, SendsEveryTypeOverEveryCodec) {
 }
 
 TEST_P(OnMachines, OrdersAndEncodesAsPluginsSay) {
-  for (const auto* codec : {"raw", "shift(3)", "shift(200) lz4 crc32c aes-gcm", "zstd(9) aes-gcm"}) {
+  for (const auto* codec :
+       {"raw", "shift(3)", "shift(200) lz4 crc32c aes-gcm", "zstd(9) aes-gcm"}) {
     const JobRun run("plugins", {machines(), std::string("codec=") + codec});
     EXPECT_EQ(run.status(), 0) << codec << ": " << run.errors();
     expect_all_received(run);
