@@ -2,6 +2,7 @@
 #include <mvm/queuelayer/belongings.hpp>
 
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 
 namespace mvm::queue {
@@ -9,7 +10,8 @@ namespace mvm::queue {
 namespace fs = std::filesystem;
 
 Belongings Belongings::of(const WiringPlan& plan) {
-  return {plan.work_directory, socket_path(plan.machines[plan.machine].endpoint), plan.door};
+  const auto& own = plan.machines[plan.machine];
+  return {plan.work_directory, socket_path(own.endpoint), plan.door, socket_path(own.direct)};
 }
 
 void Belongings::remove() const {
@@ -19,7 +21,7 @@ void Belongings::remove() const {
     // Other machines of this host may still have theirs in it.
     fs::remove(fs::path(work_directory).parent_path(), ignored);
   }
-  for (const auto& socket : {link_socket, door}) {
+  for (const auto& socket : {link_socket, direct_socket, door}) {
     if (socket.empty()) continue;
     fs::remove(socket, ignored);
     fs::remove(fs::path(socket).parent_path(), ignored);
@@ -27,16 +29,21 @@ void Belongings::remove() const {
 }
 
 std::string Belongings::to_text() const {
-  return text(work_directory, '\0', link_socket, '\0', door);
+  return text(work_directory, '\0', link_socket, '\0', door, '\0', direct_socket);
 }
 
 Belongings Belongings::from_text(std::string_view words) {
-  const auto first = words.find('\0');
-  const auto second = words.find('\0', first + 1);
-  if (first == std::string_view::npos || second == std::string_view::npos) return {};
-  return {std::string(words.substr(0, first)),
-          std::string(words.substr(first + 1, second - first - 1)),
-          std::string(words.substr(second + 1))};
+  Belongings read;
+  std::string* const fields[] = {&read.work_directory, &read.link_socket, &read.door,
+                                 &read.direct_socket};
+  for (std::string* const field : fields) {
+    const bool last = field == std::end(fields)[-1];
+    const auto end = last ? words.size() : words.find('\0');
+    if (end == std::string_view::npos) return {};
+    *field = words.substr(0, end);
+    words.remove_prefix(last ? end : end + 1);
+  }
+  return read;
 }
 
 std::string socket_path(std::string_view endpoint) {

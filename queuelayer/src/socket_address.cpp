@@ -18,7 +18,7 @@ Result<SocketAddress> unix_address(const std::string& path) {
   auto& name = reinterpret_cast<sockaddr_un&>(address.storage);
   if (path.size() >= sizeof name.sun_path) {
     return fail(ErrorCode::kTransport, "the socket's path ", path, " is longer than ",
-                sizeof name.sun_path - 1, " bytes; set XDG_RUNTIME_DIR to a shorter folder");
+                sizeof name.sun_path - 1, " bytes; set MVM_RUNTIME_DIR to a shorter folder");
   }
   name.sun_family = AF_UNIX;
   std::memcpy(name.sun_path, path.c_str(), path.size() + 1);

@@ -71,6 +71,8 @@ TEST_F(CommandLineTest, MistakesOfUsageAreNamed) {
             "mvm completion: SHELL cannot be 'fish'; choose one of: bash, zsh");
   EXPECT_EQ(message({"run", "a", "--endpoint", "ipc://x"}),
             "mvm run: --endpoint 'ipc://x' does not begin with tcp://; write tcp://ADDRESS:PORT");
+  EXPECT_EQ(message({"run", "a", "--direct-endpoint", "x"}),
+            "mvm run: --direct-endpoint 'x' does not begin with tcp://; write tcp://ADDRESS:PORT");
   EXPECT_EQ(message({"run", "a", "--launch", "ssh 'x"}),
             "mvm run: the quote ' is not closed in: ssh 'x");
   EXPECT_EQ(message({"doctor", "--fix"}),

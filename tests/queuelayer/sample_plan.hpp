@@ -11,7 +11,8 @@ inline WiringPlan sample_plan() {
   WiringPlan plan;
   plan.group = "farm-0123abcd";
   plan.machine = 0;
-  plan.machines = {{"ipc:///run/mvm/0"}, {"tcp://10.0.0.2:4000"}};
+  plan.machines = {{"ipc:///run/mvm/0", "ipc:///run/mvm/d0"},
+                   {"tcp://10.0.0.2:4000", "tcp://10.0.0.2:4001"}};
   plan.keys = {std::string(40, 'a'), std::string(40, 'b'), std::string(40, 'c'),
                std::string(40, 'd')};
   plan.programs = {"/cache/source", "/cache/worker"};

@@ -31,6 +31,7 @@ TEST(WiringPlan, CarriesEveryField) {
       [](auto& p) { p.group = "farm-0123abce"; },
       [](auto& p) { p.machines.push_back({"x"}); },
       [](auto& p) { p.machines[1].endpoint = "x"; },
+      [](auto& p) { p.machines[1].direct = "x"; },
       [](auto& p) { p.keys.server_public[0] = 'x'; },
       [](auto& p) { p.keys.server_secret[0] = 'x'; },
       [](auto& p) { p.keys.client_public[0] = 'x'; },

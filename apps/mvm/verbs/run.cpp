@@ -34,9 +34,13 @@ Result<run::LaunchSettings> launch_settings(const Arguments& arguments) {
   if (!words) return fail(words.error());
   settings.launch = std::move(*words);
   settings.endpoint = arguments.value("endpoint");
-  if (!settings.endpoint.empty() && !settings.endpoint.starts_with("tcp://")) {
-    return fail(ErrorCode::kUsage, "--endpoint '", settings.endpoint,
-                "' does not begin with tcp://; write tcp://ADDRESS:PORT");
+  settings.direct_endpoint = arguments.value("direct-endpoint");
+  for (const std::string option : {"endpoint", "direct-endpoint"}) {
+    const auto endpoint = arguments.value(option);
+    if (!endpoint.empty() && !endpoint.starts_with("tcp://")) {
+      return fail(ErrorCode::kUsage, "--", option, " '", endpoint,
+                  "' does not begin with tcp://; write tcp://ADDRESS:PORT");
+    }
   }
   return settings;
 }
@@ -149,6 +153,10 @@ Verb run_verb() {
             .value = "tcp://ADDRESS:PORT",
             .help = "Where each machine listens for the others, with {machine} in it; for "
                     "--launch to other hosts. Default: sockets of this host."},
+           {.name = "direct-endpoint",
+            .value = "tcp://ADDRESS:PORT",
+            .help = "Likewise for queues with transport=\"tcp\"; needed with --endpoint if there "
+                    "are any."},
            {.name = "output",
             .letter = 'o',
             .value = "FORMAT",

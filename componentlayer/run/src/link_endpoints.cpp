@@ -19,19 +19,54 @@ std::string for_machine(std::string_view words, std::uint32_t machine) {
   return out;
 }
 
+namespace {
+
+/// True when a channel between two machines is to be carried by sockets of our own.
+bool wants_direct_links(const model::Plan& plan) {
+  for (const auto& wiring : plan.wiring) {
+    for (const auto& channel : wiring.channels) {
+      if (channel.queue.transport != queue::Transport::kTcp) continue;
+      if (channel.sender_machine != wiring.machine) return true;
+      for (const auto machine : channel.receiver_machines) {
+        if (machine != wiring.machine) return true;
+      }
+    }
+  }
+  return false;
+}
+
+Result<void> check_tells_apart(std::string_view option, const std::string& pattern) {
+  if (for_machine(pattern, 0) != for_machine(pattern, 1)) return {};
+  return fail(ErrorCode::kUsage, "the ", option, " '", pattern,
+              "' is the same for every machine; write {machine} where they differ");
+}
+
+}  // namespace
+
 Result<void> choose_link_endpoints(model::Plan& plan, const LaunchSettings& settings) {
   const auto secret = make_group_secret();
   if (!secret) return fail(secret.error());
   for (auto& wiring : plan.wiring) wiring.keys.group_secret = *secret;
   if (plan.wiring.size() < 2) return {};
   queue::LinkKeys keys;
-  std::string pattern = settings.endpoint;
-  if (pattern.empty()) {
-    pattern = "ipc://" + (runtime_folder() / plan.group / "{name}").string();
+  const bool direct_links = wants_direct_links(plan);
+  const bool one_host = settings.endpoint.empty();
+  auto pattern = settings.endpoint;
+  auto direct = settings.direct_endpoint;
+  if (one_host) {
+    const auto folder = "ipc://" + (runtime_folder() / plan.group).string();
+    pattern = folder + "/{name}";
+    direct = folder + "/{name}.direct";
   } else {
-    if (for_machine(pattern, 0) == for_machine(pattern, 1)) {
-      return fail(ErrorCode::kUsage, "the endpoint '", pattern,
-                  "' is the same for every machine; write {machine} where they differ");
+    if (auto good = check_tells_apart("endpoint", pattern); !good) return good;
+    if (direct_links && direct.empty()) {
+      return fail(ErrorCode::kUsage,
+                  "a queue has transport=\"tcp\", so --endpoint needs beside it "
+                  "--direct-endpoint 'tcp://ADDRESS:PORT' with {machine}, where each machine "
+                  "listens for direct links");
+    }
+    if (direct_links) {
+      if (auto good = check_tells_apart("direct endpoint", direct); !good) return good;
     }
     auto made = make_link_keys();
     if (!made) return fail(made.error());
@@ -42,6 +77,7 @@ Result<void> choose_link_endpoints(model::Plan& plan, const LaunchSettings& sett
     wiring.keys = keys;
     for (std::uint32_t machine = 0; machine < wiring.machines.size(); ++machine) {
       wiring.machines[machine].endpoint = for_machine(pattern, machine);
+      if (direct_links) wiring.machines[machine].direct = for_machine(direct, machine);
     }
   }
   return {};

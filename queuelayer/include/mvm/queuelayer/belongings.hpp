@@ -14,6 +14,7 @@ struct Belongings {
   std::string work_directory;  ///< with all in it; its parent too when that is empty then
   std::string link_socket;     ///< and the folder of the group's sockets when that is empty then
   std::string door;            ///< likewise; made by the starter
+  std::string direct_socket;   ///< likewise; of direct links
 
   [[nodiscard]] static Belongings of(const WiringPlan& plan);
 

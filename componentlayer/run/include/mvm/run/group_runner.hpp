@@ -40,6 +40,8 @@ struct LaunchSettings {
   /// With `launch`: "tcp://ADDRESS:PORT" with {machine}, where each mvmq listens for the others.
   /// Empty: unix sockets in the user's runtime folder.
   std::string endpoint;
+  /// Likewise, for direct links (transport="tcp"); needed with `endpoint` when a queue has one.
+  std::string direct_endpoint;
   model::DeadlockAction on_deadlock = model::DeadlockAction::kEnd;
 };
 
