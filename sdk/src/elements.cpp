@@ -59,6 +59,14 @@ std::string elements_words(std::uint32_t wanted, std::size_t size) {
   return words_of(ElementType::of(wanted)) + " in " + std::to_string(size) + " bytes";
 }
 
+/// As they are, or converted.
+bool can_be_had_as(const Block& block, std::uint32_t wanted) {
+  if (fits(block, wanted)) return true;
+  const auto from = ElementType::of(block.type);
+  return block.portable && queue::is_convertible(from, ElementType::of(wanted)) &&
+         block.size % from.size == 0;
+}
+
 constexpr auto kSameType = "send and receive the same type";
 constexpr auto kConvert = ", or let the queue convert it: codec=\"portable\"";
 
@@ -96,16 +104,15 @@ void throw_malformed(const Block& block, const std::string& wanted_signature, co
 }
 
 std::size_t elements_size(const Block& block, std::uint32_t wanted) {
-  if (fits(block, wanted)) return block.size;
-  const auto from = ElementType::of(block.type);
-  const auto to = ElementType::of(wanted);
-  if (!block.portable || !queue::is_convertible(from, to) || block.size % from.size != 0) {
-    throw_mismatch(block, wanted, to.size);
+  if (!can_be_had_as(block, wanted)) {
+    throw_mismatch(block, wanted, ElementType::of(wanted).size);
   }
-  return block.size / from.size * to.size;
+  if (fits(block, wanted)) return block.size;
+  return block.size / ElementType::of(block.type).size * ElementType::of(wanted).size;
 }
 
 std::size_t copy_elements(const Block& block, void* to, std::size_t room, std::uint32_t wanted) {
+  if (!can_be_had_as(block, wanted)) throw_mismatch(block, wanted, room);
   const auto size = elements_size(block, wanted);
   if (size > room) throw_mismatch(block, wanted, room);
   const std::span from(static_cast<const std::byte*>(block.data), block.size);

@@ -181,13 +181,13 @@ void converts(mvm::Port& in, bool portable) {
                  "right[0], port in: asked for {id: int64, name: string, values: list of float, "
                  "below: map of string to list of the structure itself}" +
                      sender +
-                     "143 bytes of {id: int32, name: string, values: list of double, below: map of "
+                     "107 bytes of {id: int32, name: string, values: list of double, below: map of "
                      "string to list of the structure itself}" +
                      convert);
   }
   CHECK_THROWS((in.receive<std::map<std::string, bool>>()), mvm::error,
                "right[0], port in: asked for map of string to bool" + sender +
-                   "25 bytes of map of string to double" + same);
+                   "26 bytes of map of string to double" + same);
   CHECK_THROWS(in.receive<double>(), mvm::error,
                "right[0], port in: asked for double in 8 bytes" + sender +
                    "1 bytes of a type with a codec of its own" + same);
@@ -223,7 +223,7 @@ void right(mvm::Job& job, bool portable) {
   const std::string same = "; send and receive the same type";
   CHECK((told ==
          std::set<std::string>{asked + "left[0].mixed sent 8 bytes of double" + same,
-                               asked + "other[0].out sent 18 bytes of (int32, bool)" + same}));
+                               asked + "other[0].out sent 14 bytes of (int32, bool)" + same}));
 }
 
 int main(int argc, char** argv) {
