@@ -280,7 +280,11 @@ void Operation::send(Port& port, const std::vector<std::uint32_t>& writers, std:
     if (!last && part.size() < kPartBytes) continue;
     const PartHeader header{board_.operation(), entries, last ? 1u : 0u};
     std::memcpy(part.data(), &header, sizeof header);
-    detail::send(port, part.data(), part.size(), 0, {});
+    try {
+      detail::send(port, part.data(), part.size(), 0, {});
+    } catch (const closed&) {
+      refuse_end();
+    }
     part.resize(sizeof(PartHeader));
     entries = 0;
   }
@@ -291,11 +295,7 @@ void Operation::receive(Port& port, const std::vector<std::uint32_t>& writers) {
   if (writers.empty()) return;
   for (bool last = false; !last;) {
     detail::Block block;
-    if (detail::receive(port, block, detail::kForever) != detail::Got::kMessage) {
-      throw closed(member_.task_name() + ": a member of team " + std::string(board_.name()) +
-                   " on another machine ended before operation " +
-                   std::to_string(board_.operation()));
-    }
+    if (detail::receive(port, block, detail::kForever) != detail::Got::kMessage) refuse_end();
     last = unpack(Message(block), writers);
   }
 }
@@ -331,6 +331,13 @@ bool Operation::unpack(const Message& message, const std::vector<std::uint32_t>&
     board_.publish_for(entry.member, entry.call, entry.previous_call);
   }
   return header.last != 0;
+}
+
+/// The leader of another machine is gone, or gave up because one of its members was.
+void Operation::refuse_end() const {
+  throw closed(member_.task_name() + ": a member on another machine ended without calling " +
+               describe(board_.call()) + ", operation " + std::to_string(board_.operation()) +
+               " of team " + std::string(board_.name()));
 }
 
 void Operation::refuse(Board::Met met) const {

@@ -92,6 +92,7 @@ class Operation {
   void receive(Port& port, const std::vector<std::uint32_t>& writers);
   bool unpack(const Message& message, const std::vector<std::uint32_t>& writers);
   [[noreturn]] void refuse(queue::Board::Met met) const;
+  [[noreturn]] void refuse_end() const;
   [[noreturn]] void refuse(const std::string& reason) const;
 
   TeamMember& member_;

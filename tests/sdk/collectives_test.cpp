@@ -27,6 +27,7 @@ class TeamRun {
   }
   int status() const { return completed_.status.shell_status(); }
   const std::string& errors() const { return completed_.errors; }
+  const std::string& output() const { return completed_.output; }
   /// How each task ended.
   std::vector<std::string> ends() const {
     std::vector<std::string> all;
@@ -87,11 +88,16 @@ INSTANTIATE_TEST_SUITE_P(Machines, Mishap, testing::Values(1, 2),
 TEST_P(Mishap, OfDifferentCallsIsToldWithBoth) {
   const TeamRun run("mishap", parameters("differ"));
   EXPECT_EQ(run.status(), 0) << run.errors();
+  EXPECT_NE(run.output().find("all members must call the same operations in the same order"),
+            std::string::npos)
+      << run.output();
 }
 
 TEST_P(Mishap, OfDifferentLengthsIsTold) {
   const TeamRun run("mishap", parameters("lengths"));
   EXPECT_EQ(run.status(), 0) << run.errors();
+  EXPECT_NE(run.output().find("all members must give the same length"), std::string::npos)
+      << run.output();
 }
 
 TEST_P(Mishap, OfAKilledMemberIsToldToTheOthers) {

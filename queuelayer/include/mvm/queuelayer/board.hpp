@@ -68,6 +68,7 @@ class Board {
   [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(machines_.size()); }
   [[nodiscard]] std::uint32_t root() const { return root_; }
   [[nodiscard]] std::uint64_t operation() const { return operation_; }
+  [[nodiscard]] Call call() const { return call_; }
   [[nodiscard]] std::uint32_t machine_of(std::uint32_t member) const { return machines_[member]; }
   [[nodiscard]] std::uint32_t machine() const { return machine_; }
   [[nodiscard]] std::uint32_t leader() const { return leader_; }  ///< of this machine
