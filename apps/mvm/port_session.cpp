@@ -33,12 +33,8 @@ std::optional<control::OutsideReply> reply_of(control::Message&& message) {
 }  // namespace
 
 Result<PortSession> PortSession::open(const std::string& group, control::OutsideOpen open) {
-  const auto known = run::find_group(group);
+  const auto known = run::find_running_group(group);
   if (!known) return fail(known.error());
-  if (known->state != run::GroupState::kRunning) {
-    return fail(ErrorCode::kNotFound, "group ", known->group, " does not run any more, it is ",
-                to_string(known->state), "; its ports are gone");
-  }
   auto call = run::DoorCall::to(known->group);
   if (!call) return fail(call.error());
   PortSession session(known->group, std::move(*call));
@@ -51,7 +47,7 @@ Result<void> PortSession::say(const control::Message& request) {
 }
 
 Result<std::optional<control::OutsideReply>> PortSession::hear() {
-  auto frame = call_.hear(SteadyTime::min());
+  auto frame = call_.hear(now());
   if (!frame) return fail(frame.error());
   if (!*frame) {
     if (!call_.ended()) return std::nullopt;

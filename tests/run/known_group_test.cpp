@@ -74,6 +74,18 @@ TEST_F(KnownGroupTest, IsFoundByNameBeginningPathOrAge) {
   EXPECT_EQ(find_group((scratch_.path() / "runs/heat-00000001").string())->group, "heat-00000001");
 }
 
+TEST_F(KnownGroupTest, TheOneThatRunsIsFoundAmongThoseThatHaveEnded) {
+  run("heat-00000001", GroupState::kCompleted, 0);
+  const auto running = start("heat-10000002");
+  run("heat-20000003", GroupState::kFailed, 7);
+  EXPECT_EQ(find_running_group("heat")->group, "heat-10000002");
+  EXPECT_EQ(find_running_group("heat-2").error().message,
+            "group heat-20000003 does not run any more, it is FAILED");
+  const auto another = start("heat-30000004");
+  EXPECT_FALSE(find_running_group("heat"));
+  EXPECT_EQ(find_running_group("heat-3")->group, "heat-30000004");
+}
+
 TEST_F(KnownGroupTest, TellsWhatIsWrongWithAName) {
   EXPECT_EQ(find_group("x").error().message,
             "no group has run yet; start one with 'mvm run PROFILE'");

@@ -143,4 +143,18 @@ Result<KnownGroup> find_group(const std::string& words) {
   return found;
 }
 
+Result<KnownGroup> find_running_group(const std::string& words) {
+  std::vector<KnownGroup> running;
+  for (auto& known : registered_groups()) {
+    if (!known.group.starts_with(words)) continue;
+    look_up_state(known);
+    if (known.state == GroupState::kRunning) running.push_back(std::move(known));
+  }
+  if (running.size() == 1) return std::move(running.front());
+  auto found = find_group(words);
+  if (!found || found->state == GroupState::kRunning) return found;
+  return fail(ErrorCode::kNotFound, "group ", found->group, " does not run any more, it is ",
+              to_string(found->state));
+}
+
 }  // namespace mvm::run

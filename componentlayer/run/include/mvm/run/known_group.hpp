@@ -32,4 +32,8 @@ struct KnownGroup {
 /// for an empty `words`. kNotFound with the nearest names.
 [[nodiscard]] Result<KnownGroup> find_group(const std::string& words);
 
+/// The same among the groups that run, so that the beginning of an id need not tell it from those
+/// that have ended. kNotFound says the state of one that has ended.
+[[nodiscard]] Result<KnownGroup> find_running_group(const std::string& words);
+
 }  // namespace mvm::run
