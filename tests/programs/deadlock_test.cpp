@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
   }
   if (act == "holds-a-view") {
     next.send(1);
-    auto message = prev.receive();
+    auto message = job.receive_any();
     prev.receive<int>();
   }
   if (act == "two-threads") {
@@ -199,6 +199,16 @@ TEST_F(DeadlockTest, IsFoundExplainedAndEndsTheGroup) {
   const auto told = runner_.mvm({"explain"});
   EXPECT_EQ(told.status.code, 0);
   EXPECT_TRUE(holds(told.output, "cell[1] has waited")) << told.output;
+  const auto graph = runner_.mvm({"graph", run_directory().string()});
+  EXPECT_EQ(graph.status.code, 0) << graph.errors;
+  EXPECT_TRUE(holds(graph.output,
+                    "t3 -> t0 [taillabel=\"next\", headlabel=\"prev\", "
+                    "color=\"#cc0000\", fontcolor=\"#cc0000\", penwidth=2, "
+                    "label=\"cell[0] waits to receive: 3 sent, 3 received\"];"))
+      << graph.output;
+  EXPECT_TRUE(holds(graph.output, "t0 -> t3 [taillabel=\"prev\", headlabel=\"next\"];"))
+      << "nobody waits there:\n"
+      << graph.output;
 }
 
 TEST_F(DeadlockTest, IsFoundAmongSeveralMachines) {
