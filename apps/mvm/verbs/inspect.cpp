@@ -82,8 +82,9 @@ Verb inspect_verb() {
            "messages are in it, how many there were at most, how many were sent and received, what "
            "was dropped and why, and how long its ends were blocked. Of an ended group: the same "
            "from its summary.",
-           "Times blocked are those of waits that are over, after the short time that a task spins "
-           "before it sleeps."},
+           "Times blocked begin where a task stops spinning and sleeps. Of a running group they "
+           "include "
+           "the waits that go on."},
       .positionals = {{.name = "GROUP",
                        .help = "A group id, the unique beginning of one, or a run directory. "
                                "Default: the newest group.",

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <unordered_map>
 
 #include "channel_figures.hpp"
 
@@ -37,6 +38,27 @@ Json task_json(const queue::TaskWaits& task) {
           {"threads", task.threads},
           {"waits_for", wait_of(task)},
           {"waits_seconds", seconds(lasted.count())}};
+}
+
+/// Adds the waits that go on now, of which the queues' own counters know nothing yet.
+void add_waits(std::vector<ChannelFigures>& channels, const queue::GroupWaits& waits) {
+  std::unordered_map<std::uint64_t, ChannelFigures*> by_id;
+  for (auto& channel : channels) by_id[channel.channel] = &channel;
+  for (const auto& task : waits.tasks) {
+    for (const auto& wait : task.waits) {
+      if (wait.wait.kind == queue::WaitKind::kCollective) continue;
+      const bool sends = wait.wait.kind == queue::WaitKind::kSend;
+      std::uint64_t last = 0;  // a send names its channel once for each receiver
+      for (const auto& awaited : wait.awaited) {
+        const auto channel = by_id.find(awaited.channel);
+        const bool again = sends && &awaited != wait.awaited.data() && awaited.channel == last;
+        last = awaited.channel;
+        if (channel == by_id.end() || again) continue;
+        (sends ? channel->second->sender_blocked : channel->second->receiver_blocked) +=
+            wait.wait.lasted;
+      }
+    }
+  }
 }
 
 /// The two machines of a connection each tell of their own end.
@@ -74,7 +96,9 @@ std::string status_json(const model::Plan& plan, GroupState state, Duration ran,
                {"queues", Json::array()},
                {"links", Json::array()}};
   for (const auto& task : waits.tasks) json["tasks"].push_back(task_json(task));
-  for (const auto& channel : put_together(plan.wiring, counts)) {
+  auto channels = put_together(plan.wiring, counts);
+  add_waits(channels, waits);
+  for (const auto& channel : channels) {
     auto& entry = json["queues"].emplace_back(describe_channel(channel, "depth"));
     entry["closed"] = channel.closed;
   }
