@@ -12,17 +12,23 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr int kBatches = 9;
+constexpr double kBatchNs = 5e7;  ///< at most about so long, where calls are slow
 
 template <typename Call>
 void measure(mvm::Job& job, const char* name, std::size_t bytes, int calls, Call&& call) {
   std::vector<double> times;
+  int some = 1;
   for (int batch = 0; batch <= kBatches; ++batch) {
     job.barrier();
     const auto begin = Clock::now();
-    for (int i = 0; i < calls; ++i) call();
+    for (int i = 0; i < some; ++i) call();
     job.barrier();
     const std::chrono::duration<double, std::nano> spent = Clock::now() - begin;
-    if (batch > 0) times.push_back(spent.count() / calls);  // the first warms up
+    if (batch > 0) {
+      times.push_back(spent.count() / some);
+    } else {  // the first warms up
+      some = job.broadcast(std::clamp(static_cast<int>(kBatchNs / spent.count()), 1, calls));
+    }
   }
   std::nth_element(times.begin(), times.begin() + kBatches / 2, times.end());
   if (job.index() == 0) std::printf("%s %zu %.0f\n", name, bytes, times[kBatches / 2]);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 enum { kBatches = 9 };
+static const double kBatchNs = 5e7;
 static int rank, size;
 static double *x, *y;
 static int length;
@@ -20,13 +21,21 @@ static int ascending(const void* a, const void* b) {
   return (d > 0) - (d < 0);
 }
 
-static void barrier(void) { MPI_Barrier(MPI_COMM_WORLD); }
+static void barrier(void) {
+  MPI_Barrier(MPI_COMM_WORLD);
+}
 static void all_reduce(void) {
   MPI_Allreduce(x, y, length, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
 }
-static void broadcast(void) { MPI_Bcast(x, length, MPI_DOUBLE, 0, MPI_COMM_WORLD); }
-static void reduce(void) { MPI_Reduce(x, y, length, MPI_DOUBLE, MPI_MAX, 0, MPI_COMM_WORLD); }
-static void scan(void) { MPI_Scan(x, y, length, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD); }
+static void broadcast(void) {
+  MPI_Bcast(x, length, MPI_DOUBLE, 0, MPI_COMM_WORLD);
+}
+static void reduce(void) {
+  MPI_Reduce(x, y, length, MPI_DOUBLE, MPI_MAX, 0, MPI_COMM_WORLD);
+}
+static void scan(void) {
+  MPI_Scan(x, y, length, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+}
 static void all_gather(void) {
   MPI_Allgather(x, length, MPI_DOUBLE, y, length, MPI_DOUBLE, MPI_COMM_WORLD);
 }
@@ -36,12 +45,20 @@ static void all_to_all(void) {
 
 static void measure(const char* name, int calls, void (*call)(void)) {
   double times[kBatches];
+  int some = 1;
   for (int batch = 0; batch <= kBatches; ++batch) {
     MPI_Barrier(MPI_COMM_WORLD);
     const double begin = now();
-    for (int i = 0; i < calls; ++i) call();
+    for (int i = 0; i < some; ++i) call();
     MPI_Barrier(MPI_COMM_WORLD);
-    if (batch > 0) times[batch - 1] = (now() - begin) / calls;
+    const double spent = now() - begin;
+    if (batch > 0) {
+      times[batch - 1] = spent / some;
+    } else {
+      const double fitting = kBatchNs / spent;
+      some = fitting < 1 ? 1 : fitting < calls ? (int)fitting : calls;
+      MPI_Bcast(&some, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    }
   }
   qsort(times, kBatches, sizeof times[0], ascending);
   if (rank == 0) {
