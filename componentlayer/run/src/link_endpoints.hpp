@@ -13,8 +13,9 @@ namespace mvm::run {
 
 /// Writes into the wiring plans where the queue VMs of a group meet: unix sockets in a folder of
 /// the user's runtime folder, which they make and remove, or TCP addresses with keys; and the
-/// group's secret. A group on one machine needs only that. kUsage for an endpoint that does not
-/// tell machines apart.
+/// group's secret. A group on one machine needs only that; addresses of direct links are needed
+/// only where a channel wants them. kUsage for an endpoint that does not tell machines apart, or is
+/// missing.
 [[nodiscard]] Result<void> choose_link_endpoints(model::Plan& plan, const LaunchSettings& settings);
 
 /// `words` with {machine} and {name} replaced for a machine.
