@@ -208,7 +208,8 @@ Verb dequeue_verb() {
            "the group, for the next one; messages that a killed program wrote in its last "
            "moment, 256 KiB at most, may be given again.",
            "When the tasks of the group have ended, it waits for the programs that dequeue to get "
-           "the rest; what nobody dequeues is left in the queue."},
+           "the rest; what nobody dequeues is left in the queue, so begin before the tasks' input "
+           "ends."},
       .positionals = {{.name = "GROUP",
                        .help = "A group id, the unique beginning of one, or a run directory.",
                        .kind = WordKind::kGroup},
