@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hosts.hpp"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string_view>
+
+#include <mvm/base/file.hpp>
+
+#include "world.hpp"
+
+namespace mvm::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kPatience{20};
+constexpr const char* kSwitch = "switch";
+constexpr const char* kOtherSwitch = "switch2";
+
+/// Runs a command, words between single blanks, that must succeed.
+void run(std::string_view command) {
+  SpawnRequest request;
+  for (auto rest = command; !rest.empty();) {
+    const auto word = rest.substr(0, rest.find(' '));
+    request.arguments.emplace_back(word);
+    rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+  }
+  request.environment = current_environment();
+  const auto done = run_guarded(request, kPatience, 64_KiB);
+  if (!done) throw std::runtime_error(done.error().message);
+  if (!done->status.success()) {
+    throw std::runtime_error(std::string(command) + " failed: " + done->errors);
+  }
+}
+
+void ip(const std::string& words) {
+  run("ip " + words);
+}
+
+/// The cable of a host, at the switch.
+std::string cable(int host) {
+  return "host" + std::to_string(host);
+}
+
+/// What was written to a pipe until it holds `lines` lines.
+std::string read_lines(int fd, int lines) {
+  std::string said;
+  while (lines > 0) {
+    char letter = 0;
+    pollfd readable{fd, POLLIN, 0};
+    if (::poll(&readable, 1, std::chrono::milliseconds(kPatience).count()) <= 0 ||
+        ::read(fd, &letter, 1) <= 0) {
+      throw std::runtime_error("a host did not start; its words above say why");
+    }
+    said += letter;
+    if (letter == '\n') --lines;
+  }
+  return said;
+}
+
+/// Words with a blank behind each. Files of /proc do not tell their size.
+std::string command_line(const fs::path& process) {
+  std::ifstream file(process / "cmdline");
+  std::string line{std::istreambuf_iterator<char>(file), {}};
+  std::replace(line.begin(), line.end(), '\0', ' ');
+  return line;
+}
+
+template <typename Look>
+void for_each_process(Look look) {
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const auto name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") == std::string::npos) look(entry.path());
+  }
+}
+
+}  // namespace
+
+Hosts::Hosts(int count) : hosts_(static_cast<std::size_t>(count)) {
+  std::string name = "/run/hosts-XXXXXX";  // the world's own
+  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
+  folder_ = name;
+  for (const auto* bridge : {kSwitch, kOtherSwitch}) {
+    ip(std::string("link add ") + bridge + " type bridge");
+    ip(std::string("link set ") + bridge + " up");
+  }
+  for (int host = 0; host < count; ++host) start(host);
+}
+
+Hosts::~Hosts() {
+  for (auto& host : hosts_) {
+    if (!host.keeper.pidfd) continue;
+    if (host.first > 0) ::kill(host.first, SIGKILL);  // and everything with it
+    ::waitpid(host.keeper.pid, nullptr, 0);
+  }
+  try {
+    // They go with their hosts' networks, but not at once.
+    for (int host = 0; host < count(); ++host) {
+      if (::if_nametoindex(cable(host).c_str()) != 0) ip("link delete " + cable(host));
+    }
+    ip(std::string("link delete ") + kSwitch);
+    ip(std::string("link delete ") + kOtherSwitch);
+  } catch (const std::exception&) {
+    // The world takes them with it.
+  }
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+void Hosts::start(int host) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
+  const UniqueFd words(ends[0]);
+  UniqueFd words_end(ends[1]);
+  SpawnRequest request;
+  request.arguments = {"/proc/self/exe", kBeHost, cable(host)};
+  request.environment = current_environment();
+  request.standard_output = words_end.get();
+  auto keeper = spawn(request);
+  if (!keeper) throw std::runtime_error(keeper.error().message);
+  words_end.reset();
+  Host& made = hosts_[static_cast<std::size_t>(host)];
+  made.keeper = std::move(*keeper);
+  const auto said = read_lines(words.get(), 2);
+  made.first = std::stoi(said.substr(said.find_first_of("0123456789")));
+  const auto pid = std::to_string(made.first);
+
+  // A fixed hardware address: whoever knew an earlier host of this number need not ask again.
+  const auto number = std::to_string(host + 1);
+  ip("link add " + cable(host) + " type veth peer name eth0 address 02:00:00:00:00:" +
+     (host + 1 < 16 ? "0" : "") + number + " netns " + pid);
+  ip("link set " + cable(host) + " master " + kSwitch + " up");
+  const auto agent_file = agent(host);
+  if (auto written =
+          write_file_atomically(agent_file, "#!/bin/sh\nexec nsenter --target " + pid +
+                                                " --net --mount --uts --ipc --pid -- \"$@\"\n");
+      !written) {
+    throw std::runtime_error(written.error().message);
+  }
+  fs::permissions(agent_file, fs::perms::owner_all);
+  for (const auto& words_of_ip : {"address add " + address(host) + "/24 dev eth0",
+                                  std::string("link set eth0 up"), std::string("link set lo up")}) {
+    run(agent_file.string() + " ip " + words_of_ip);
+  }
+}
+
+std::string Hosts::address(int host) {
+  return "10.77.0." + std::to_string(host + 1);
+}
+
+fs::path Hosts::agent(int host) const {
+  return folder_ / ("on" + std::to_string(host));
+}
+
+std::string Hosts::agents() const {
+  return (folder_ / "on{machine}").string();
+}
+
+void Hosts::cut(int host) const {
+  ip("link set " + cable(host) + " down");
+}
+
+void Hosts::heal(int host) const {
+  ip("link set " + cable(host) + " up");
+}
+
+void Hosts::part(const std::set<int>& some) const {
+  for (const int host : some) ip("link set " + cable(host) + " master " + kOtherSwitch);
+}
+
+void Hosts::unite() const {
+  for (int host = 0; host < count(); ++host) ip("link set " + cable(host) + " master " + kSwitch);
+}
+
+std::vector<std::string> Hosts::processes(int host) const {
+  const auto first = "/proc/" + std::to_string(hosts_.at(static_cast<std::size_t>(host)).first);
+  const auto home = fs::read_symlink(first + "/ns/pid");
+  std::vector<std::string> found;
+  for_each_process([&](const fs::path& process) {
+    // Of a process that has ended there is nothing to read.
+    std::error_code gone;
+    if (process == first || fs::read_symlink(process / "ns/pid", gone) != home) return;
+    found.push_back(command_line(process));
+  });
+  return found;
+}
+
+std::vector<std::string> Hosts::all_processes() {
+  std::vector<std::string> found;
+  for_each_process([&](const fs::path& process) { found.push_back(command_line(process)); });
+  return found;
+}
+
+}  // namespace mvm::test
