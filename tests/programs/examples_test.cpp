@@ -342,6 +342,28 @@ INSTANTIATE_TEST_SUITE_P(Examples, Words,
                                   std::to_string(tested.param.second);
                          });
 
+// ── plain ───────────────────────────────────────────────────────────────────────────────────────
+
+class Plain : public testing::TestWithParam<std::pair<int, int>> {};
+
+TEST_P(Plain, EqualsASerialCount) {
+  const auto& [splitters, counters] = GetParam();
+  const ExampleRun run(
+      "plain", {set("splitters", splitters), set("counters", counters), set("top", 1'000'000)});
+  ASSERT_EQ(run.status(), 0) << run.errors();
+  std::ostringstream expected;
+  for (const auto& [word, times] : count_words(MVM_SOURCE_DIR "/examples/words/story.txt")) {
+    expected << "ranking[0]: " << times << ' ' << word << '\n';
+  }
+  EXPECT_EQ(run.output(), expected.str());
+}
+
+INSTANTIATE_TEST_SUITE_P(Examples, Plain, testing::Values(std::pair(1, 1), std::pair(3, 5)),
+                         [](const auto& tested) {
+                           return std::to_string(tested.param.first) + "To" +
+                                  std::to_string(tested.param.second);
+                         });
+
 // ── consensus ───────────────────────────────────────────────────────────────────────────────────
 
 constexpr int kCells = 16;

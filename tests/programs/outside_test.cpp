@@ -190,6 +190,18 @@ TEST_F(OutsideTest, PythonTakesPart) {
   expect_success(group.finish());
 }
 
+TEST_F(OutsideTest, TheServiceOfTheExamplesAnswers) {
+  auto group =
+      runner_.start_mvm({"run", MVM_SOURCE_DIR "/examples/plain/service.mvm.xml", "-o", "json"});
+  ASSERT_TRUE(group.read_until("RUNNING", kPatience)) << group.errors();
+  const auto done = shell(
+      "seq 100000000001 100000000100 | $MVM enqueue service numbers && "
+      "$MVM dequeue service factors -n 100 | sort -n | head -n 2; "
+      "$MVM enqueue service numbers --end </dev/null");
+  EXPECT_EQ(done.output, "100000000001: 11 11 23 4093 8779\n100000000002: 2 3 7 1543 1543067\n");
+  expect_success(group.finish());
+}
+
 /// The messages that it had handed over are there, each whole; the rest was never sent.
 TEST_F(OutsideTest, AKilledEnqueuerLosesOnlyWhatItHadNotHandedOver) {
   auto group = start();
@@ -289,7 +301,8 @@ TEST_F(OutsideTest, AGroupThatFailsTellsThoseAtItsPorts) {
   auto dequeuer = runner_.start_mvm({"dequeue", "lab", "results"});
   expect_success(shell("echo first | $MVM enqueue lab jobs"));
   ASSERT_TRUE(dequeuer.read_until("first\n")) << dequeuer.errors();
-  expect_success(shell("echo bad | $MVM enqueue lab jobs"));
+  // Whether it hears of its success before the group is gone is a matter of chance.
+  (void)shell("echo bad | $MVM enqueue lab jobs");
   const auto done = dequeuer.finish();
   EXPECT_EQ(done.status.code, 1);
   EXPECT_NE(done.errors.find("] exited with 7"), std::string::npos) << done.errors;
