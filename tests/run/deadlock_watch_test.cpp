@@ -22,6 +22,9 @@ class DeadlockWatchTest : public testing::Test {
       plans_.push_back(
           queue::plan_of_machine(m, {0, 1}, {"ipc:///a", "ipc:///b"}, {{0, {1}}, {1, {0}}}));
     }
+    graph_ = std::make_unique<queue::WaitGraph>(plans_);
+    watch_ = std::make_unique<DeadlockWatch>(
+        *graph_, rounds_, [this](const queue::GroupWaits& waits) { found_.push_back(waits); });
   }
 
   /// What the machine would tell now.
@@ -66,11 +69,7 @@ class DeadlockWatchTest : public testing::Test {
                        }};
   std::unique_ptr<queue::WaitGraph> graph_;
   std::vector<queue::GroupWaits> found_;
-  std::unique_ptr<DeadlockWatch> watch_ = [this] {
-    graph_ = std::make_unique<queue::WaitGraph>(plans_);
-    return std::make_unique<DeadlockWatch>(
-        *graph_, rounds_, [this](const queue::GroupWaits& waits) { found_.push_back(waits); });
-  }();
+  std::unique_ptr<DeadlockWatch> watch_;
 };
 
 TEST_F(DeadlockWatchTest, NeedsTwoRoundsThatAgree) {
