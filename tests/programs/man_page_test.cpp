@@ -35,8 +35,10 @@ TEST_F(ManPageTest, EachVerbHasOne) {
   std::set<std::string> names;
   for (const auto& page : pages()) names.insert(page.filename().string());
   const std::set<std::string> wanted = {
-      "mvm.1",     "mvm-init.1", "mvm-validate.1", "mvm-plan.1",   "mvm-graph.1",     "mvm-build.1",
-      "mvm-run.1", "mvm-list.1", "mvm-logs.1",     "mvm-doctor.1", "mvm-completion.1"};
+      "mvm.1",         "mvm-init.1",    "mvm-validate.1",   "mvm-plan.1",
+      "mvm-graph.1",   "mvm-build.1",   "mvm-run.1",        "mvm-list.1",
+      "mvm-logs.1",    "mvm-doctor.1",  "mvm-completion.1", "mvm-top.1",
+      "mvm-inspect.1", "mvm-explain.1", "mvm-enqueue.1",    "mvm-dequeue.1"};
   EXPECT_EQ(names, wanted);
 }
 
