@@ -48,9 +48,15 @@ LIBRARIES = {
     "METIS": (r"metis", ["componentlayer/model/src/partition.cpp"]),
     "hwloc": (r"hwloc", ["componentlayer/model/src/cores.cpp"]),
     "nlohmann-json": (r"nlohmann/", [
+        "apps/mvm/group_view.cpp",
         "apps/mvm/json_line.cpp",
+        "apps/mvm/run_graph.cpp",
         "componentlayer/model/src/plan_json.cpp",
+        "componentlayer/run/src/channel_figures.cpp",
+        "componentlayer/run/src/channel_figures.hpp",
+        "componentlayer/run/src/status_report.cpp",
         "componentlayer/run/src/summary.cpp",
+        "componentlayer/run/src/wait_report.cpp",
     ]),
     "OpenSSL": (r"openssl/", [
         "componentlayer/build/src/digest.cpp",
