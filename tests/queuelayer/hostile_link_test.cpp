@@ -565,7 +565,7 @@ TEST(DirectStranger, GetsNothingForWordsThatAreNoTls) {
   GroupAmongStrangers group(Wire::kDirectTcp);
   group.open();
   const auto socket = connect_to(group.endpoints[0]);
-  const std::string words("mvmlink2\1\0\0\0\0\0\0\0 and then some more", 40);
+  const std::string words = std::string("mvmlink2\1\0\0\0\0\0\0\0", 16) + " and then some more";
   ::send(socket.get(), words.data(), words.size(), MSG_NOSIGNAL);
   EXPECT_TRUE(is_turned_away(socket.get(), kTlsAlert));
   group.wait_for_refused(1);
