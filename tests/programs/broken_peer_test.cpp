@@ -64,7 +64,8 @@ TEST_F(BrokenQueueVmTest, ThatSendsGarbageIsRefused) {
 }
 
 TEST_F(BrokenQueueVmTest, ThatAnnouncesAHugeFrameIsRefused) {
-  expect_refused(std::string("MV\x01\x05\xff\xff\xff\xff", 8), "4294967295");
+  expect_refused(text("MV", static_cast<char>(control::kVersion), "\x05\xff\xff\xff\xff"),
+                 "4294967295");
 }
 
 TEST_F(BrokenQueueVmTest, ThatSpeaksOutOfTurnIsRefused) {
@@ -73,7 +74,8 @@ TEST_F(BrokenQueueVmTest, ThatSpeaksOutOfTurnIsRefused) {
   for (const auto& words :
        {control::encode(control::TaskEnded{}), text(hello, hello),
         text(hello, control::encode(control::Figures{})), text(hello, ready, ready),
-        text(hello, control::encode(control::Release{}))}) {
+        text(hello, control::encode(control::Release{})),
+        text(hello, control::encode(control::Status{}))}) {
     expect_refused(words, "out of turn");
   }
 }
