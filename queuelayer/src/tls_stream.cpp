@@ -34,8 +34,7 @@ SSL_SESSION* make_session(SSL* ssl, const Key& key) {
   if (cipher != nullptr && session != nullptr &&
       SSL_SESSION_set1_master_key(session, key.data(), key.size()) == 1 &&
       SSL_SESSION_set_cipher(session, cipher) == 1 &&
-      SSL_SESSION_set1_id_context(session,
-                                  reinterpret_cast<const unsigned char*>(kIdentity.data()),
+      SSL_SESSION_set1_id_context(session, reinterpret_cast<const unsigned char*>(kIdentity.data()),
                                   kIdentity.size()) == 1 &&
       SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) == 1) {
     return session;
