@@ -134,11 +134,13 @@ bool WaitSurvey::has_ended(std::uint32_t task) const {
 }
 
 /// No message of a channel between machines is on its way: the sender's machine keeps each until
-/// the receiver's machine has reported it done, so the two hold the same number only then.
+/// the receiver's machine has reported it done, so the two hold the same number only then. Where
+/// receivers on the sender's machine compete, what lies there unread may yet be sent.
 bool WaitSurvey::link_is_quiet(const Channel& channel) const {
   const auto* sent = count_at(channel.sender);
   std::uint64_t arrived = 0;
   for (const auto& place : channel.receivers) {
+    if (place.machine == channel.sender.machine) continue;
     const auto* count = count_at(place);
     if (count == nullptr) return false;
     arrived += count->left;
@@ -147,18 +149,20 @@ bool WaitSurvey::link_is_quiet(const Channel& channel) const {
 }
 
 /// No room that was made on another machine is on its way to the sender: as many messages have left
-/// the queue here as there.
+/// the queue there as have left it here, but for those received here.
 bool WaitSurvey::room_is_told(const Channel& channel) const {
   const auto* sent = count_at(channel.sender);
   if (sent == nullptr) return false;
+  bool crosses = false;
   std::uint64_t gone = 0;
   for (const auto& place : channel.receivers) {
+    if (place.machine == channel.sender.machine) continue;
+    crosses = true;
     const auto* count = count_at(place);
     if (count == nullptr) return false;
-    if (place.machine == channel.sender.machine) return true;
     gone += count->enqueued - count->left;
   }
-  return sent->enqueued - sent->dropped() - sent->left == gone;
+  return !crosses || sent->enqueued - sent->dropped() - sent->left - sent->dequeued == gone;
 }
 
 Awaited WaitSurvey::awaited(const Channel& channel, std::uint32_t id) const {

@@ -336,6 +336,45 @@ TEST(WaitGraph, BelievesRoomThatIsBeingTold) {
   EXPECT_EQ(group.stuck().size(), 2U);
 }
 
+TEST(WaitGraph, BelievesWhatIsOnItsWayToCompetitorsElsewhere) {
+  Group group({0, 0, 1}, {{0, {1, 2}}});
+  group.sends(0, 0);
+  group.receives(1, 0);
+  group.receives(2, 0);
+  auto& sent = group.count(0, 0);
+  auto& got = group.count(0, 1);
+  sent.enqueued = sent.left = 4;
+  EXPECT_TRUE(group.stuck().empty()) << "all four are under way to machine 1";
+  got.enqueued = got.left = 4;
+  EXPECT_EQ(group.stuck().size(), 3U) << "its receiver holds all of them";
+  got.left = 3;
+  got.dequeued = 1;
+  EXPECT_TRUE(group.stuck().empty()) << "the sender does not know yet of one's room";
+  sent.left = 3;
+  EXPECT_EQ(group.stuck().size(), 3U);
+  sent.dequeued = 1;  // received on machine 0
+  sent.enqueued = 5;
+  EXPECT_EQ(group.stuck().size(), 3U);
+}
+
+TEST(WaitGraph, WantsRoomToldAlsoWhereNobodyWaitsForMessages) {
+  // The sender waits for room, and both competitors for room in queues that nobody empties.
+  Group group({0, 0, 1}, {{0, {1, 2}}, {1, {0}}, {2, {0}}});
+  group.sends(0, 0);
+  group.sends(1, 1);
+  group.sends(2, 2);
+  auto& sent = group.count(0, 0);
+  auto& got = group.count(0, 1);
+  sent.enqueued = sent.left = 4;
+  got.enqueued = got.left = 1;
+  EXPECT_EQ(group.stuck().size(), 3U);
+  got.left = 0;
+  got.dequeued = 1;
+  EXPECT_TRUE(group.stuck().empty());
+  sent.left = 3;
+  EXPECT_EQ(group.stuck().size(), 3U);
+}
+
 // Collective operations.
 
 TEST(WaitGraph, FindsATeamThatOneMemberKeepsWaiting) {
