@@ -2,7 +2,6 @@
 #include "hosts.hpp"
 
 #include <fcntl.h>
-#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -47,6 +47,14 @@ void run(std::string_view command) {
 
 void ip(const std::string& words) {
   run("ip " + words);
+}
+
+void delete_link(const std::string& name) {
+  try {
+    ip("link delete " + name);
+  } catch (const std::exception&) {
+    // It is gone.
+  }
 }
 
 /// The cable of a host, at the switch.
@@ -105,16 +113,10 @@ Hosts::~Hosts() {
     if (host.first > 0) ::kill(host.first, SIGKILL);  // and everything with it
     ::waitpid(host.keeper.pid, nullptr, 0);
   }
-  try {
-    // They go with their hosts' networks, but not at once.
-    for (int host = 0; host < count(); ++host) {
-      if (::if_nametoindex(cable(host).c_str()) != 0) ip("link delete " + cable(host));
-    }
-    ip(std::string("link delete ") + kSwitch);
-    ip(std::string("link delete ") + kOtherSwitch);
-  } catch (const std::exception&) {
-    // The world takes them with it.
-  }
+  // Cables go with their hosts' networks, some time. What stays nevertheless goes with the world.
+  for (int host = 0; host < count(); ++host) delete_link(cable(host));
+  delete_link(kSwitch);
+  delete_link(kOtherSwitch);
   std::error_code ignored;
   fs::remove_all(folder_, ignored);
 }
@@ -138,9 +140,10 @@ void Hosts::start(int host) {
   const auto pid = std::to_string(made.first);
 
   // A fixed hardware address: whoever knew an earlier host of this number need not ask again.
-  const auto number = std::to_string(host + 1);
-  ip("link add " + cable(host) + " type veth peer name eth0 address 02:00:00:00:00:" +
-     (host + 1 < 16 ? "0" : "") + number + " netns " + pid);
+  char hardware_address[18];
+  std::snprintf(hardware_address, sizeof hardware_address, "02:00:00:00:00:%02x", host);
+  ip("link add " + cable(host) + " type veth peer name eth0 address " + hardware_address +
+     " netns " + pid);
   ip("link set " + cable(host) + " master " + kSwitch + " up");
   const auto agent_file = agent(host);
   if (auto written =
@@ -150,14 +153,18 @@ void Hosts::start(int host) {
     throw std::runtime_error(written.error().message);
   }
   fs::permissions(agent_file, fs::perms::owner_all);
-  for (const auto& words_of_ip : {"address add " + address(host) + "/24 dev eth0",
+  for (const auto& words_of_ip : {"address add " + address(host) + "/16 dev eth0",
                                   std::string("link set eth0 up"), std::string("link set lo up")}) {
     run(agent_file.string() + " ip " + words_of_ip);
   }
 }
 
 std::string Hosts::address(int host) {
-  return "10.77.0." + std::to_string(host + 1);
+  return "10.77." + std::to_string(host) + ".1";
+}
+
+std::string Hosts::addresses() {
+  return "10.77.{machine}.1";
 }
 
 fs::path Hosts::agent(int host) const {

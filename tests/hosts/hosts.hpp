@@ -11,7 +11,7 @@
 namespace mvm::test {
 
 /// Hosts of our own on this machine, numbered from 0, joined by a switch. Each has its own network
-/// (address 10.77.0.(NUMBER+1)), processes, host name, /dev/shm and IPC; files are shared, as over
+/// (address 10.77.NUMBER.1), processes, host name, /dev/shm and IPC; files are shared, as over
 /// a network file system. Only inside of a world (world.hpp), one set at a time. All that runs on
 /// them ends with this object. Throws when a host cannot be made.
 class Hosts {
@@ -23,6 +23,8 @@ class Hosts {
 
   [[nodiscard]] int count() const { return static_cast<int>(hosts_.size()); }
   [[nodiscard]] static std::string address(int host);
+  /// For `mvm run --endpoint`: "10.77.{machine}.1".
+  [[nodiscard]] static std::string addresses();
 
   /// A program that runs its arguments on a host, as `ssh HOST` would: "FOLDER/on0".
   [[nodiscard]] std::filesystem::path agent(int host) const;

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// One profile, spread over 1, 2 and 4 machines, as processes of one host and on hosts of their
+/// own: what comes out is the same to the last byte, also when a cable is pulled meanwhile.
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <optional>
+
+#include "spread_run.hpp"
+
+namespace mvm::test {
+namespace {
+
+struct Case {
+  std::string profile;
+  SpreadRuns::Parameters parameters;
+  /// For a run that lasts, and is to be disturbed.
+  SpreadRuns::Parameters longer;
+  std::string sign;  ///< that it is under way
+
+  friend std::ostream& operator<<(std::ostream& out, const Case& tested) {
+    return out << tested.profile;
+  }
+};
+
+/// All spreads of all profiles take minutes.
+bool all_of_them() {
+  return std::getenv("MVM_HOSTS_ALL") != nullptr;
+}
+
+constexpr unsigned kCutSeconds = 3;
+
+class SameResults : public testing::TestWithParam<Case> {
+ protected:
+  void expect_same_on(const Spread& spread) {
+    SCOPED_TRACE(testing::Message()
+                 << spread.machines << " machines, "
+                 << (spread.hosts != nullptr ? "hosts" : "processes") << ", " << spread.transport);
+    if (!reference_) reference_ = runs_.run({});
+    expect_same(runs_.run(spread), *reference_);
+    if (spread.hosts != nullptr) expect_nothing_left(*spread.hosts);
+  }
+
+  SpreadRuns runs_{GetParam().profile, GetParam().parameters};
+  std::optional<Findings> reference_;
+};
+
+TEST_P(SameResults, AsProcessesOfOneHost) {
+  for (const int machines : {2, 4}) {
+    for (const char* transport : {"zmq", "tcp"}) {
+      if (!all_of_them() && (machines == 2) == (transport == std::string("zmq"))) continue;
+      expect_same_on({.machines = machines, .transport = transport});
+    }
+  }
+}
+
+TEST_P(SameResults, OnHosts) {
+  for (const int machines : {2, 4}) {
+    const Hosts hosts(machines);
+    for (const char* transport : {"zmq", "tcp"}) {
+      if (!all_of_them() && (machines == 2) == (transport == std::string("zmq"))) continue;
+      expect_same_on({.machines = machines, .hosts = &hosts, .transport = transport});
+    }
+  }
+}
+
+TEST_P(SameResults, OnHostsOfWhichOneIsCutOffForAWhile) {
+  const auto reference = runs_.run({}, GetParam().longer);
+  for (const int machines : {2, 4}) {
+    const Hosts hosts(machines);
+    for (const char* transport : {"zmq", "tcp"}) {
+      if (!all_of_them() && (machines == 2) == (transport == std::string("zmq"))) continue;
+      SCOPED_TRACE(testing::Message() << machines << " machines, " << transport);
+      auto program = runs_.start({.machines = machines, .hosts = &hosts, .transport = transport},
+                                 GetParam().sign, GetParam().longer);
+      hosts.cut(1);
+      ::sleep(kCutSeconds);
+      hosts.heal(1);
+      const auto found = runs_.finish(program);
+      expect_same(found, reference);
+      EXPECT_GE(found.run_seconds, kCutSeconds) << "it ended before the cable was pulled";
+      expect_nothing_left(hosts);
+    }
+  }
+}
+
+const Case kMedley{"medley.mvm.xml", {}, {"rounds=400", "pace=1000"}, "well under way"};
+const Case kHeat{"heat", {"side=3", "n=61"}, {"steps=4000"}, "RUNNING"};
+const Case kSort{"sort", {"tasks=8", "keep=true"}, {"block=300000"}, "RUNNING"};
+const Case kWords{"words", {}, {}, "RUNNING"};
+const Case kFarm{"farm", {"width=200", "height=130"}, {"iterations=20000"}, "RUNNING"};
+
+std::string name_of(const testing::TestParamInfo<Case>& tested) {
+  return tested.param.profile.substr(0, tested.param.profile.find('.'));
+}
+
+INSTANTIATE_TEST_SUITE_P(Hosts, SameResults, testing::Values(kMedley, kHeat, kSort, kWords, kFarm),
+                         name_of);
+
+}  // namespace
+}  // namespace mvm::test
