@@ -80,15 +80,18 @@ TEST(WiringPlan, HasTheDocumentedBytes) {
   plan.machines = {{""}};
   plan.grace = Duration(0x0102);
   const auto zeros = [](std::size_t n) { return std::string(n, '\0'); };
-  EXPECT_EQ(encode(plan), std::string("QVPL\1\0\12\0\0\0a-00000000", 20)  // magic, version, group
-                              + zeros(4)                                  // machine
-                              + std::string("\1\0\0\0", 4) + zeros(4)     // machines
-                              + zeros(16)                                 // keys
-                              + zeros(4 + 4 + 4)  // programs, channels, tasks
-                              + zeros(4 + 4)      // output directory, work directory
-                              + zeros(8)          // wall time
+  plan.reconnect = Duration(0x0304);
+  EXPECT_EQ(encode(plan), std::string("QVPL\2\0\12\0\0\0a-00000000", 20)   // magic, version, group
+                              + zeros(4)                                   // machine
+                              + std::string("\1\0\0\0", 4) + zeros(4 + 4)  // machines
+                              + zeros(5 * 4)                               // keys
+                              + zeros(3 * 4)  // programs, channels, tasks
+                              + zeros(4 * 4)  // outside, teams, codecs, plugins
+                              + zeros(3 * 4)  // output directory, work directory, door
+                              + zeros(8)      // wall time
                               + std::string("\2\1", 2) + zeros(6)  // grace
                               + zeros(1) + zeros(8)                // control loss, hold
+                              + std::string("\4\3", 2) + zeros(6)  // reconnect
                               + std::string("\1", 1));             // end on failure
 }
 
@@ -136,7 +139,7 @@ TEST(WiringPlan, RefusesAnotherVersionByName) {
   auto bytes = encode(sample_plan());
   bytes[4] = 9;
   EXPECT_EQ(decode_wiring_plan(bytes).error().message,
-            "the wiring plan has version 9, this queue VM reads version 1; use mvm and mvmq of the "
+            "the wiring plan has version 9, this queue VM reads version 2; use mvm and mvmq of the "
             "same release");
 }
 
