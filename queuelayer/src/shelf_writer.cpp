@@ -54,7 +54,7 @@ struct ShelfWriter::State {
 
   [[nodiscard]] bool has_room(std::uint64_t length);
   [[nodiscard]] bool could_send(std::uint64_t length);
-  [[nodiscard]] bool could_keep(std::uint64_t length) const;
+  [[nodiscard]] bool could_keep(std::uint64_t length);
   [[nodiscard]] Sent send(Draft& draft);
   [[nodiscard]] bool make_room(std::uint64_t length, std::int64_t urgency);
   [[nodiscard]] Sent overflowed(std::uint64_t length);
@@ -125,9 +125,10 @@ bool ShelfWriter::State::could_send(std::uint64_t length) {
 }
 
 /// Whether the heap has room, or gets some by what a newcomer supersedes.
-bool ShelfWriter::State::could_keep(std::uint64_t length) const {
-  return length <= ShelfStore::kSmall || heap.could_allocate(length) ||
-         (clearing.supersedes_at_once() && clearing.has_older());
+bool ShelfWriter::State::could_keep(std::uint64_t length) {
+  if (length <= ShelfStore::kSmall || heap.could_allocate(length)) return true;
+  store.reclaim();  // which a queue with room to spare has not done for long
+  return heap.could_allocate(length) || (clearing.supersedes_at_once() && clearing.has_older());
 }
 
 /// Makes room as the policies allow, then puts the message there.
@@ -215,7 +216,8 @@ bool ShelfWriter::ready(std::uint64_t length) {
 }
 
 bool ShelfWriter::refuses(std::uint64_t length) {
-  return state_->overflow == Overflow::kFail && !state_->could_send(length);
+  if (state_->overflow != Overflow::kFail) return false;
+  return !state_->could_send(length) || !state_->could_keep(length);
 }
 
 std::int64_t ShelfWriter::ready_at() const {

@@ -167,6 +167,28 @@ TEST(ShelfOverflow, SaysSoWhenTheHeapHasNoRoom) {
   }
 }
 
+/// Room by capacity is no room without memory, and memory that came back counts.
+TEST(ShelfOverflow, JudgesByTheHeapToo) {
+  for (const auto overflow : {Overflow::kBlock, Overflow::kFail}) {
+    ShelfLab lab(full_of(QueueType::kPriority, overflow, 8, 1_GiB));
+    const auto size = lab.arena().endpoint(0).heap_size;
+    const std::uint64_t rest = 4096;
+    const auto most = lab.heap().allocate(size - rest);
+    ASSERT_TRUE(most);
+    const auto message = pattern(1, 3000);
+    ASSERT_EQ(lab.send(message), Sent::kDone);
+    const auto has_room = [&] {
+      return overflow == Overflow::kFail ? !lab.writer().refuses(message.size())
+                                         : lab.writer().ready(message.size());
+    };
+    EXPECT_FALSE(has_room());
+    EXPECT_EQ(lab.receive(), message);
+    EXPECT_TRUE(has_room());
+    EXPECT_EQ(lab.send(message), Sent::kDone);
+    lab.heap().free(*most, size - rest);
+  }
+}
+
 TEST(ShelfCounts, TheHighWaterMarkExactly) {
   ShelfLab lab(full_of(QueueType::kPriority, Overflow::kBlock, 64));
   for (int i = 0; i < 100; ++i) {
