@@ -68,6 +68,7 @@ bool PortWriter::receivers_closed() const {
 
 Result<void> PortWriter::aim(const OutgoingMessage& message) {
   message_ = message;
+  begun_ = false;
   targets_.clear();
   choose(message);
   if (auto ranked = rank(); !ranked) return ranked;
@@ -146,7 +147,10 @@ bool PortWriter::ready() {
   awaited_ = nullptr;
   for (End* target : targets_) {
     auto& writer = target->writer;
-    if (writer.receiver_closed() || writer.ready(target->bytes.size())) continue;
+    const auto length = target->bytes.size();
+    // A message that other queues have already is no longer refused.
+    const bool ready = writer.ready(length) && !(begun_ && writer.refuses(length));
+    if (writer.receiver_closed() || ready) continue;
     awaited_ = &writer;
     return false;
   }
@@ -189,15 +193,23 @@ PortWriter::Delivered PortWriter::deliver() {
   std::erase_if(targets_, [](const End* target) { return target->writer.receiver_closed(); });
   if (targets_.empty()) return Delivered::kClosed;
   const auto refuses = [](End* target) { return target->writer.refuses(target->bytes.size()); };
-  if (std::ranges::any_of(targets_, refuses)) return Delivered::kRefused;
+  if (!begun_ && std::ranges::any_of(targets_, refuses)) return Delivered::kRefused;
 
   SharedBlock* block = share();
-  std::erase_if(targets_, [&](End* target) { return send(*target, block) != Sent::kTryAgain; });
+  bool refused = false;
+  const auto serve = [&](End* target) {
+    const auto sent = send(*target, block);
+    refused |= sent == Sent::kRefused;
+    return sent == Sent::kDone || sent == Sent::kDropped;
+  };
+  begun_ |= std::erase_if(targets_, serve) > 0;
   if (block != nullptr && --block->holds == 0) {
     heap_.free(block->at, block->length);
     delete block;
   }
-  // The heap is shared by all ports of the task, so another thread may just have taken the room.
+  // The heap is shared by all ports of the task, so another thread may just have taken the room; or
+  // a receiver has taken what was to make room.
+  if (refused && !begun_) return Delivered::kRefused;
   if (!targets_.empty()) return Delivered::kTryAgain;
   take_turns();
   return Delivered::kAll;

@@ -124,6 +124,7 @@ class PortWriter {
   OutgoingMessage message_;
   std::vector<std::byte> portable_form_;  ///< of the message
   std::vector<End*> targets_;             ///< of the message; those served are taken out
+  bool begun_ = false;                    ///< some were served
   QueueWriter* awaited_ = nullptr;
 };
 
