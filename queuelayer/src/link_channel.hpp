@@ -98,6 +98,7 @@ class LinkInlet {
 struct LinkCredit {
   std::uint64_t messages = 0;  ///< that are not done there
   bool competing = false;  ///< receivers of several machines, or of this one too, share the queue
+  std::uint64_t outlets = 1;  ///< of the channel
 };
 
 [[nodiscard]] std::unique_ptr<LinkOutlet> make_ring_outlet(const Arena& arena,

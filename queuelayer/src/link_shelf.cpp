@@ -34,7 +34,8 @@ class ShelfOutlet : public LinkOutlet {
       : LinkOutlet(channel, arena.channel(channel).id),
         arena_(arena),
         reader_(arena, channel, arena.header().link, true),
-        credit_(credit) {}
+        credit_(credit),
+        most_held_(std::max(credit.messages, slots_beside_capacity(channel) / credit.outlets)) {}
 
   Result<bool> pump(LinkSession& session) override {
     find_unwanted();
@@ -117,9 +118,19 @@ class ShelfOutlet : public LinkOutlet {
     return arena_.channel(channel_).unwanted.load(std::memory_order_acquire) != unwanted_seen_;
   }
 
+  /// What the sender no longer wants keeps its slot until the other machine is done with it. The
+  /// sender finds a slot for every message that there is room for, if the link leaves so many.
+  [[nodiscard]] std::uint64_t slots_beside_capacity(std::uint32_t channel) const {
+    const ChannelRecord& record = arena_.channel(channel);
+    return record.slot_count - record.capacity - 1;
+  }
+  [[nodiscard]] bool may_take() const {
+    return !gone_ && held_.size() - unwanted_ < credit_.messages && held_.size() < most_held_;
+  }
+
   /// True when a message can be taken that goes before all that have begun.
   [[nodiscard]] bool is_better_there() {
-    if (gone_ || held_.size() - unwanted_ >= credit_.messages || !reader_.available()) return false;
+    if (!may_take() || !reader_.available()) return false;
     return sending_.empty() || reader_.rank() < sending_.begin()->first;
   }
 
@@ -238,6 +249,7 @@ class ShelfOutlet : public LinkOutlet {
   const Arena& arena_;
   ShelfReader reader_;
   LinkCredit credit_;
+  std::uint64_t most_held_;  ///< wanted or not
   HeldMessages held_;
   std::set<Order> sending_;          ///< those of `held_` that are not whole there, by rank
   std::deque<std::uint64_t> drops_;  ///< to be told

@@ -252,7 +252,9 @@ void MachineLink::State::add_outlets(std::uint32_t channel) {
   }
   for (const auto& [machine, count] : receivers) {
     // Where receivers compete, a machine is given no more than its receivers can take at once.
-    LinkCredit credit{.messages = spec.queue.capacity, .competing = spec.receivers.size() > 1};
+    LinkCredit credit{.messages = spec.queue.capacity,
+                      .competing = spec.receivers.size() > 1,
+                      .outlets = receivers.size()};
     if (credit.competing) credit.messages = std::min<std::uint64_t>(count, credit.messages);
     const bool ring = arena.channel(channel).kind == ChannelKind::kRing;
     outlets_of[spec.id].push_back(outlets.size());
