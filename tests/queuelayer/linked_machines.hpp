@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -115,6 +116,10 @@ class LinkedMachine {
   BlockingReceiver receiver(std::uint32_t edge, std::uint32_t task) {
     return {arena_, channel_of(edge), endpoint_number(plan_, task, plan_.machine)};
   }
+  /// What a local task sends its large messages from.
+  SenderHeap& heap(std::uint32_t task) {
+    return *heaps_[endpoint_number(plan_, task, plan_.machine)];
+  }
   void task_ended(std::uint32_t task, bool died) {
     ends_.task_ended(endpoint_number(plan_, task, plan_.machine), died);
   }
@@ -191,11 +196,12 @@ inline std::vector<WiringPlan> plans_over(Wire wire, const std::vector<std::uint
   return plans;
 }
 
-/// All machines of a group, linked.
+/// All machines of a group, linked. `adjust` has the last word about each machine's plan.
 class LinkedGroup {
  public:
   LinkedGroup(Wire wire, const std::vector<std::uint32_t>& machine_of,
-              const std::vector<Edge>& edges) {
+              const std::vector<Edge>& edges,
+              const std::function<void(WiringPlan&)>& adjust = {}) {
     const std::size_t count = *std::max_element(machine_of.begin(), machine_of.end()) + 1;
     const bool unix_sockets = wire == Wire::kIpc || wire == Wire::kDirectIpc;
     std::vector<std::string> endpoints;
@@ -203,6 +209,7 @@ class LinkedGroup {
       endpoints.push_back(unix_sockets ? folder_.endpoint(m) : free_tcp_endpoint());
     }
     for (auto& plan : plans_over(wire, machine_of, edges, endpoints, endpoints)) {
+      if (adjust) adjust(plan);
       machines_.push_back(std::make_unique<LinkedMachine>(std::move(plan)));
     }
     std::vector<std::thread> openers;
