@@ -29,6 +29,11 @@ constexpr std::chrono::seconds kPatience{20};
 constexpr const char* kSwitch = "switch";
 constexpr const char* kOtherSwitch = "switch2";
 
+/// Outside, networks and processes would be those of the machine.
+void check_world() {
+  if (!in_world()) throw std::logic_error("hosts can only be made inside of a world");
+}
+
 /// Runs a command, words between single blanks, that must succeed.
 void run(std::string_view command) {
   SpawnRequest request;
@@ -46,6 +51,7 @@ void run(std::string_view command) {
 }
 
 void ip(const std::string& words) {
+  check_world();
   run("ip " + words);
 }
 
@@ -62,20 +68,28 @@ std::string cable(int host) {
   return "host" + std::to_string(host);
 }
 
-/// What was written to a pipe until it holds `lines` lines.
-std::string read_lines(int fd, int lines) {
+/// Reads what `be_host` says. Gives the number of the first process.
+pid_t read_first_process(int fd) {
+  const auto did_not = [](const std::string& said) {
+    return std::runtime_error("a host did not start; its words above say why. It said: " + said);
+  };
   std::string said;
-  while (lines > 0) {
+  for (int lines = 0; lines < 2;) {
     char letter = 0;
     pollfd readable{fd, POLLIN, 0};
     if (::poll(&readable, 1, std::chrono::milliseconds(kPatience).count()) <= 0 ||
         ::read(fd, &letter, 1) <= 0) {
-      throw std::runtime_error("a host did not start; its words above say why");
+      throw did_not(said);
     }
     said += letter;
-    if (letter == '\n') --lines;
+    if (letter == '\n') ++lines;
   }
-  return said;
+  int first = 0;
+  if (std::sscanf(said.c_str(), "first %d\nready\n", &first) != 1 &&
+      std::sscanf(said.c_str(), "ready\nfirst %d\n", &first) != 1) {
+    throw did_not(said);
+  }
+  return first;
 }
 
 /// Words with a blank behind each. Files of /proc do not tell their size.
@@ -97,20 +111,31 @@ void for_each_process(Look look) {
 }  // namespace
 
 Hosts::Hosts(int count) : hosts_(static_cast<std::size_t>(count)) {
+  check_world();
   std::string name = "/run/hosts-XXXXXX";  // the world's own
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
   folder_ = name;
-  for (const auto* bridge : {kSwitch, kOtherSwitch}) {
-    ip(std::string("link add ") + bridge + " type bridge");
-    ip(std::string("link set ") + bridge + " up");
+  try {
+    for (const auto* bridge : {kSwitch, kOtherSwitch}) {
+      ip(std::string("link add ") + bridge + " type bridge");
+      ip(std::string("link set ") + bridge + " up");
+    }
+    for (int host = 0; host < count; ++host) start(host);
+  } catch (...) {
+    end();
+    throw;
   }
-  for (int host = 0; host < count; ++host) start(host);
 }
 
 Hosts::~Hosts() {
+  end();
+}
+
+void Hosts::end() {
   for (auto& host : hosts_) {
     if (!host.keeper.pidfd) continue;
-    if (host.first > 0) ::kill(host.first, SIGKILL);  // and everything with it
+    // With the first process end all others; without one the keeper is all there is.
+    ::kill(host.first > 0 ? host.first : host.keeper.pid, SIGKILL);
     ::waitpid(host.keeper.pid, nullptr, 0);
   }
   // Cables go with their hosts' networks, some time. What stays nevertheless goes with the world.
@@ -135,8 +160,7 @@ void Hosts::start(int host) {
   words_end.reset();
   Host& made = hosts_[static_cast<std::size_t>(host)];
   made.keeper = std::move(*keeper);
-  const auto said = read_lines(words.get(), 2);
-  made.first = std::stoi(said.substr(said.find_first_of("0123456789")));
+  made.first = read_first_process(words.get());
   const auto pid = std::to_string(made.first);
 
   // A fixed hardware address: whoever knew an earlier host of this number need not ask again.

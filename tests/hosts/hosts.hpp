@@ -49,6 +49,7 @@ class Hosts {
     pid_t first = 0;  ///< process
   };
   void start(int host);
+  void end();
 
   std::filesystem::path folder_;
   std::vector<Host> hosts_;

@@ -14,11 +14,14 @@ namespace mvm::test {
 /// kernel forbids it, stays outside and gives the reason.
 [[nodiscard]] std::string enter_world();
 
+/// Whether this process came from `enter_world`. Nothing may change networks anywhere else.
+[[nodiscard]] bool in_world();
+
 /// The word that makes this program the first process of a host; see `be_host`.
 inline constexpr const char* kBeHost = "--be-host";
 
 /// Makes the namespaces of one host, and waits for the end of its first process, which does nothing
-/// but bury the dead. Says on standard output the number of that process, and "ready" when its
+/// but bury the dead. Says on standard output "first PID" of that process, and "ready" when its
 /// mounts and name are there, in any order, a line each. Gives an exit status.
 [[nodiscard]] int be_host(const char* name);
 
