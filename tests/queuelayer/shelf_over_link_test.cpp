@@ -212,5 +212,24 @@ TEST(ShelfOutlet, LetsAnUrgentMessageOvertakeALargeOneThatHasBegun) {
   EXPECT_EQ(order[1], "urgent");
 }
 
+/// What the sender took down keeps its slot while the other machine has it. However fast the sender
+/// is and however slow that machine, the newest messages find one.
+TEST(ShelfOutlet, LeavesSlotsForAFullQueueBesideWhatIsUnwanted) {
+  LinkedMachine machine(
+      plan_of_machine(0, {0, 1}, {"ipc:///unused/0", "ipc:///unused/1"},
+                      {{0, {1}, shelf(QueueType::kFifo, Overflow::kDropOldest, 2)}}));
+  auto sender = machine.sender(0);
+  const auto outlet = make_shelf_outlet(machine.arena(), 0, {.messages = 2});
+  LinkCounters counters;
+  LinkSession session(
+      {0, 1, 1}, 1'000'000'000, [](std::string_view, std::string_view) { return true; }, counters);
+  for (std::uint64_t n = 0; n < 50; ++n) {
+    const auto message = numbered(n, 8);
+    ASSERT_EQ(sender.writer().send(message.data(), message.size(), 0, {}), Sent::kDone) << n;
+    ASSERT_TRUE(outlet->pump(session));
+    session.flush(1);
+  }
+}
+
 }  // namespace
 }  // namespace mvm::queue
