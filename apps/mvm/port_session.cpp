@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "port_session.hpp"
 
+#include <chrono>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -30,12 +32,21 @@ std::optional<control::OutsideReply> reply_of(control::Message&& message) {
       std::move(message));
 }
 
+constexpr std::chrono::milliseconds kLookAgain{20};
+
 }  // namespace
 
 Result<PortSession> PortSession::open(const std::string& group, control::OutsideOpen open) {
-  const auto known = run::find_running_group(group);
+  auto known = run::find_running_group(group);
   if (!known) return fail(known.error());
   auto call = run::DoorCall::to(known->group);
+  // Its programs are being built or started: it has a door as soon as its tasks run.
+  while (!call && call.error().code == ErrorCode::kNotFound) {
+    std::this_thread::sleep_for(kLookAgain);
+    known = run::find_running_group(known->group);
+    if (!known) return fail(known.error());
+    call = run::DoorCall::to(known->group);
+  }
   if (!call) return fail(call.error());
   PortSession session(known->group, std::move(*call));
   if (auto said = session.say(open); !said) return fail(said.error());

@@ -95,7 +95,6 @@ GroupOutcome GroupConversation::hold() {
   started_at_ = now();
   launch_deadline_ = started_at_ + kLaunchPatience;
   observer_.on_state(GroupState::kStarting);
-  open_door();
   if (auto started = start_machines(); !started) {
     conclude(GroupState::kFailed, exit_status::kRefused, started.error().message);
     for (auto& member : members_) member.phase = Phase::kDone;
@@ -282,6 +281,9 @@ void GroupConversation::on_message(std::uint32_t machine, control::Message&& mes
 
 void GroupConversation::on_ready() {
   if (stopping_) return;  // the machines that became ready late have been told to stop, too
+  // Not before: by now the first queue VM knows the door, and removes it should this process be
+  // killed.
+  open_door();
   released_ = true;
   released_at_ = now();
   outcome_.start = released_at_ - started_at_;
