@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <memory>
 #include <optional>
 
@@ -26,11 +25,6 @@ struct Case {
     return out << tested.profile;
   }
 };
-
-/// All spreads of all profiles take minutes.
-bool all_of_them() {
-  return std::getenv("MVM_HOSTS_ALL") != nullptr;
-}
 
 constexpr unsigned kCutSeconds = 3;
 
@@ -52,7 +46,7 @@ class SameResults : public testing::TestWithParam<Case> {
 TEST_P(SameResults, AsProcessesOfOneHost) {
   for (const int machines : {2, 4}) {
     for (const char* transport : {"zmq", "tcp"}) {
-      if (!all_of_them() && (machines == 2) == (transport == std::string("zmq"))) continue;
+      if (!all_spreads() && (machines == 2) == (transport == std::string("zmq"))) continue;
       expect_same_on({.machines = machines, .transport = transport});
     }
   }
@@ -62,7 +56,7 @@ TEST_P(SameResults, OnHosts) {
   for (const int machines : {2, 4}) {
     const Hosts hosts(machines);
     for (const char* transport : {"zmq", "tcp"}) {
-      if (!all_of_them() && (machines == 2) == (transport == std::string("zmq"))) continue;
+      if (!all_spreads() && (machines == 2) == (transport == std::string("zmq"))) continue;
       expect_same_on({.machines = machines, .hosts = &hosts, .transport = transport});
     }
   }
@@ -73,7 +67,7 @@ TEST_P(SameResults, OnHostsOfWhichOneIsCutOffForAWhile) {
   for (const int machines : {2, 4}) {
     const Hosts hosts(machines);
     for (const char* transport : {"zmq", "tcp"}) {
-      if (!all_of_them() && (machines == 2) == (transport == std::string("zmq"))) continue;
+      if (!all_spreads() && (machines == 2) == (transport == std::string("zmq"))) continue;
       SCOPED_TRACE(testing::Message() << machines << " machines, " << transport);
       auto program = runs_.start({.machines = machines, .hosts = &hosts, .transport = transport},
                                  GetParam().sign, GetParam().longer);

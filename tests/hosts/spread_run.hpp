@@ -64,6 +64,9 @@ class SpreadRuns {
   int runs_ = 0;
 };
 
+/// Whether everything is to be tried, though it takes minutes (MVM_HOSTS_ALL is set).
+[[nodiscard]] bool all_spreads();
+
 /// Expects that a run succeeded and left what `reference` left.
 void expect_same(const Findings& found, const Findings& reference);
 
