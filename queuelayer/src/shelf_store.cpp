@@ -27,6 +27,13 @@ ShelfStore::ShelfStore(const Arena& arena, std::uint32_t channel, SenderHeap& he
   }
 }
 
+/// The bytes stay where they are, for receivers still read them.
+ShelfStore::~ShelfStore() {
+  for (const Book& book : books_) {
+    if (book.shared != nullptr && --book.shared->holds == 0) delete book.shared;
+  }
+}
+
 void ShelfStore::promise(std::uint64_t length) {
   ++promised_slots_;
   ++messages_;

@@ -21,6 +21,9 @@ namespace mvm::queue {
 class ShelfStore {
  public:
   ShelfStore(const Arena& arena, std::uint32_t channel, SenderHeap& heap);
+  ~ShelfStore();
+  ShelfStore(const ShelfStore&) = delete;
+  ShelfStore& operator=(const ShelfStore&) = delete;
 
   /// A message as it is put on the shelf.
   struct Item {
