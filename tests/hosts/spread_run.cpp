@@ -59,18 +59,17 @@ std::map<std::string, std::string> files_below(const fs::path& folder) {
 SpreadRuns::SpreadRuns(std::string profile, Parameters parameters)
     : profile_(std::move(profile)), parameters_(std::move(parameters)) {
   runner_.set_environment("MVM_CACHE_DIR=" MVM_BINARY_DIR "/tests/example-cache");
+  if (!is_example(profile_)) return;
+  const auto examples = fs::path(MVM_SOURCE_DIR) / "examples";
+  fs::copy(examples / profile_, runner_.folder() / profile_);
+  fs::copy(examples / "picture.hpp", runner_.folder());  // where the examples look for it
 }
 
 fs::path SpreadRuns::profile_for(const Spread& spread) {
   if (!is_example(profile_)) return fs::path(MVM_SOURCE_DIR) / "tests/hosts/jobs" / profile_;
-  const auto folder = runner_.folder() / profile_;
-  if (!fs::exists(folder)) fs::copy(fs::path(MVM_SOURCE_DIR) / "examples" / profile_, folder);
   const auto original = fs::path(MVM_SOURCE_DIR) / "examples" / profile_ / (profile_ + ".mvm.xml");
   const auto text = read_file(original, 1_MiB);
   if (!text) throw std::runtime_error(text.error().message);
-  // Helper headers lie beside the examples' folders.
-  fs::copy(fs::path(MVM_SOURCE_DIR) / "examples/picture.hpp", runner_.folder(),
-           fs::copy_options::overwrite_existing);
   return runner_.write(fs::path(profile_) / (profile_ + ".mvm.xml"), spread_out(*text, spread));
 }
 
