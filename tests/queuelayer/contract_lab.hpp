@@ -394,12 +394,11 @@ class ContractGroup {
   void end_sender(Lane& lane) {
     if (!std::exchange(lane.ended, true)) machine(0).task_ended(lane.task, false);
   }
+  void end_receiver(Lane::Outlet& outlet, bool died) {
+    if (!std::exchange(outlet.ended, true)) machine(outlet.machine).task_ended(outlet.task, died);
+  }
   void end_receivers(Lane& lane, bool died) {
-    for (auto& outlet : lane.outlets) {
-      if (!std::exchange(outlet.ended, true)) {
-        machine(outlet.machine).task_ended(outlet.task, died);
-      }
-    }
+    for (auto& outlet : lane.outlets) end_receiver(outlet, died);
   }
   /// All tasks end, and the machines tell each other what became of the messages.
   void settle() {
