@@ -132,18 +132,22 @@ Hosts::~Hosts() {
 }
 
 void Hosts::end() {
-  for (auto& host : hosts_) {
-    if (!host.keeper.pidfd) continue;
-    // With the first process end all others; without one the keeper is all there is.
-    ::kill(host.first > 0 ? host.first : host.keeper.pid, SIGKILL);
-    ::waitpid(host.keeper.pid, nullptr, 0);
-  }
+  for (int host = 0; host < count(); ++host) power_off(host);
   // Cables go with their hosts' networks, some time. What stays nevertheless goes with the world.
   for (int host = 0; host < count(); ++host) delete_link(cable(host));
   delete_link(kSwitch);
   delete_link(kOtherSwitch);
   std::error_code ignored;
   fs::remove_all(folder_, ignored);
+}
+
+void Hosts::power_off(int host) {
+  Host& it = hosts_.at(static_cast<std::size_t>(host));
+  if (!it.keeper.pidfd) return;
+  // With the first process end all others; without one the keeper is all there is.
+  ::kill(it.first > 0 ? it.first : it.keeper.pid, SIGKILL);
+  ::waitpid(it.keeper.pid, nullptr, 0);
+  it = {};
 }
 
 void Hosts::start(int host) {
@@ -216,7 +220,9 @@ void Hosts::unite() const {
 }
 
 std::vector<std::string> Hosts::processes(int host) const {
-  const auto first = "/proc/" + std::to_string(hosts_.at(static_cast<std::size_t>(host)).first);
+  const auto pid = hosts_.at(static_cast<std::size_t>(host)).first;
+  if (pid == 0) return {};  // it is switched off
+  const auto first = "/proc/" + std::to_string(pid);
   const auto home = fs::read_symlink(first + "/ns/pid");
   std::vector<std::string> found;
   for_each_process([&](const fs::path& process) {

@@ -38,6 +38,9 @@ class Hosts {
   void part(const std::set<int>& some) const;
   void unite() const;
 
+  /// Ends all that runs on a host, at once, for good.
+  void power_off(int host);
+
   /// The command lines of what runs on a host, apart from its first process.
   [[nodiscard]] std::vector<std::string> processes(int host) const;
   /// Of all that runs in this world.

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <regex>
 
 #include "spread_run.hpp"
@@ -51,6 +52,24 @@ TEST_P(LostHost, IsNoWorseThanAPartedNetwork) {
   hosts.part({2, 3});
   expect_ended(program, hosts);
   EXPECT_NE(says_ >= 2, missing_ >= 2) << says_ << " does not hear " << missing_;
+}
+
+TEST_P(LostHost, IsNamedWhenItsPowerFails) {
+  Hosts hosts(3);
+  auto program = start(hosts);
+  hosts.power_off(1);
+  const auto found = runs_.finish(program);
+  EXPECT_EQ(found.status, 125) << found.cause;
+  EXPECT_NE(found.cause.find("the queue VM of machine m1 died"), std::string::npos) << found.cause;
+  expect_nothing_left(hosts);
+}
+
+TEST_P(LostHost, KeepsNothingOfAGroupWhoseStarterIsKilled) {
+  const Hosts hosts(2);
+  auto program = start(hosts);
+  EXPECT_FALSE(hosts.processes(1).empty());
+  program.send_signal(SIGKILL);
+  expect_nothing_left(hosts);
 }
 
 INSTANTIATE_TEST_SUITE_P(Hosts, LostHost, testing::Values("zmq", "tcp"),

@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <memory>
 #include <optional>
 
+#include <random>
+
+#include "../queuelayer/test_seed.hpp"
 #include "spread_run.hpp"
 
 namespace mvm::test {
@@ -99,6 +101,30 @@ TEST_P(SameResults, OnHostsOfWhichOneIsCutOffForAWhile) {
     }
   }
 }
+
+class LooseCables : public testing::TestWithParam<std::string> {};
+
+TEST_P(LooseCables, DoNotChangeResults) {
+  std::mt19937 random(queue::test_seed());
+  SpreadRuns runs("medley.mvm.xml", {"rounds=1000", "pace=500"});
+  const auto reference = runs.run({});
+  const Hosts hosts(3);
+  auto program =
+      runs.start({.machines = 3, .hosts = &hosts, .transport = GetParam()}, "well under way");
+  const int times = all_spreads() ? 40 : 6;
+  for (int i = 0; i < times; ++i) {
+    const auto host = static_cast<int>(queue::random_below(random, 3));
+    hosts.cut(host);
+    ::usleep(static_cast<useconds_t>(queue::random_below(random, 300'000)));
+    hosts.heal(host);
+    ::usleep(static_cast<useconds_t>(queue::random_below(random, 300'000)));
+  }
+  expect_same(runs.finish(program), reference);
+  expect_nothing_left(hosts);
+}
+
+INSTANTIATE_TEST_SUITE_P(Hosts, LooseCables, testing::Values("zmq", "tcp"),
+                         [](const auto& tested) { return tested.param; });
 
 std::string name_of(const testing::TestParamInfo<Case>& tested) {
   return tested.param.profile.substr(0, tested.param.profile.find('.'));
