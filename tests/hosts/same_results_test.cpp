@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include <optional>
-
 #include <random>
+#include <set>
 
 #include "../queuelayer/test_seed.hpp"
 #include "spread_run.hpp"
@@ -76,6 +76,10 @@ TEST_P(SameResults, OnHosts) {
 }
 
 TEST_P(SameResults, OnHostsOfWhichOneIsCutOffForAWhile) {
+  const std::set<std::string> of_choice = {kMedley.profile, kHeat.profile, kFarm.profile};
+  if (!all_spreads() && !of_choice.contains(GetParam().profile)) {
+    GTEST_SKIP() << "one of those that only scripts/test --long runs";
+  }
   if (GetParam().profile == "words") {
     const auto story = runs_.runner().read("words/story.txt");
     std::string text;
