@@ -104,6 +104,8 @@ struct ShelfReader::State {
         sender(&the_arena.endpoint(std::min(channel.sender, the_arena.endpoint_count() - 1))) {}
 
   [[nodiscard]] bool settle();
+  [[nodiscard]] bool settle_known(Now& now);
+  [[nodiscard]] bool find_unannounced();
   void collect();
   void index(std::uint64_t number, std::uint32_t slot);
   void index_all(std::uint64_t from, std::uint64_t until);
@@ -133,6 +135,7 @@ struct ShelfReader::State {
   EndpointRecord* const sender;
 
   std::uint64_t cursor = 1;  ///< the announcement to look for
+  bool end_seen = false;     ///< nothing will be announced any more
   LazyHeap<Indexed, RankBefore> due;
   LazyHeap<Indexed, DueBefore> later;
   /// kLatest: of all that ever became due. Whatever ranks behind it is superseded.
@@ -226,6 +229,24 @@ bool ShelfReader::State::settle() {
   collect();
   if (corrupt) return true;
   Now now(arena.header().clock);
+  return settle_known(now) || (find_unannounced() && settle_known(now));
+}
+
+/// A sender that was killed may have published a message, the last, and not have announced it.
+/// Looks once, when nothing more is announced. True when there may be something new.
+bool ShelfReader::State::find_unannounced() {
+  if (end_seen || channel.sender_closed.load(std::memory_order_acquire) == 0) return false;
+  end_seen = true;
+  for (auto before = cursor - 1; before != cursor && !corrupt;) {
+    before = cursor;
+    collect();
+  }
+  if (!corrupt) index_all(cursor, cursor + 1);
+  return true;
+}
+
+bool ShelfReader::State::settle_known(Now& now) {
+  if (corrupt) return true;
   promote(now);
   while (!due.empty()) {
     const Indexed top = due.top();
