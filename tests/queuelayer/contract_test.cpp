@@ -6,7 +6,9 @@
 
 #include <cstdio>
 #include <fstream>
+#include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "contract_lab.hpp"
@@ -21,42 +23,10 @@ constexpr std::uint64_t kMessages = 400;  ///< of the flow
 constexpr std::uint64_t kMessages = 2500;
 #endif
 
-/// libzmq is not built for the thread sanitizer.
-std::vector<Cell> all_cells() {
-  std::vector<Carriage> carriages{Carriage::kSharedMemory};
-#if !defined(__SANITIZE_THREAD__)
-  carriages.insert(carriages.end(), {Carriage::kIpc, Carriage::kTcpWithKeys, Carriage::kDirectTcp});
-#endif
-  std::vector<Cell> cells;
-  for (const auto carriage : carriages) {
-    for (int kind = 0; kind <= static_cast<int>(Kind::kEach); ++kind) {
-      for (int overflow = 0; overflow <= static_cast<int>(Overflow::kFail); ++overflow) {
-        const Cell cell{carriage, static_cast<Kind>(kind), static_cast<Overflow>(overflow)};
-        // On one machine, receivers are never apart.
-        if (cell.kind != Kind::kSharedApart || cell.crosses()) cells.push_back(cell);
-      }
-    }
-  }
-  return cells;
-}
-
 /// One for the whole run.
 std::uint32_t seed_of_run() {
   static const auto seed = test_seed();
   return seed;
-}
-
-// How long the letters of a lane are.
-std::uint64_t mixed(std::uint64_t number, std::mt19937& random) {
-  if (number % 50 == 7) return random_below(random, 300 << 10);
-  if (number % 10 == 3) return random_below(random, 8);
-  return 8 + random_below(random, 3'000);
-}
-std::uint64_t numbered_ones(std::uint64_t number, std::mt19937& random) {
-  return 8 + random_below(random, number % 8 == 5 ? 100'000 : 2'000);
-}
-std::uint64_t some_over_the_bytes(std::uint64_t number, std::mt19937& random) {
-  return 8 + random_below(random, number % 16 == 0 ? 5'000 : 900);
 }
 
 /// Receives one message that is there, or on its way; its number.
