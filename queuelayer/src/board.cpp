@@ -347,6 +347,20 @@ void Board::finish() {
   seat.calls[operation_ % kRememberedCalls].store(call_, std::memory_order_relaxed);
   seat.finished.store(operation_, std::memory_order_release);
   wake(kAwaitsFinish | (1 + index_));
+  wake_disappointed();
+}
+
+/// Rings those who sleep for a contribution that will not come now: this member's, when it passed
+/// by without one, or, when it is the leader, one from elsewhere that it did not bring.
+void Board::wake_disappointed() const {
+  const bool contributed = current(index_).operation.load(std::memory_order_relaxed) == operation_;
+  if (!contributed) wake(1 + index_);
+  if (!several_machines_ || index_ != leader_) return;
+  for (const auto member : locals_) {
+    const auto awaited = awaits(member).load(std::memory_order_relaxed);
+    if (awaited == 0 || (awaited & kAwaitsFinish) != 0 || is_local(awaited - 1)) continue;
+    ring(endpoint_of(member));
+  }
 }
 
 void Board::leave() {

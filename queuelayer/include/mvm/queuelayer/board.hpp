@@ -170,6 +170,7 @@ class Board {
                                        std::uint64_t length);
   void show(Contribution& contribution, Call call, Call previous);
   void wake(std::uint32_t awaited) const;
+  void wake_disappointed() const;
   void ring_all() const;
   template <typename Done>
   [[nodiscard]] bool wait_awake(Done&& done) const;
