@@ -111,7 +111,7 @@ std::uint64_t ChannelEnds::count_unread(std::uint32_t number) const {
   return messages;
 }
 
-/// What the sender has counted is the truth, but for one message of a sender that was killed.
+/// What the sender has counted is the truth, but for the last message of one that was killed.
 void ChannelEnds::correct_by_sender(control::ChannelCount& count, const Channel& channel,
                                     const ChannelRecord& record) {
   const auto sent = record.enqueued.load(std::memory_order_relaxed);
@@ -124,11 +124,8 @@ void ChannelEnds::correct_by_sender(control::ChannelCount& count, const Channel&
     // A receiver was killed between giving a message back and counting it.
     count.dequeued += missing;
     count.enqueued = sent;
-  } else if (missing == 1 && channel.sender_died) {
-    // The sender was killed between counting a message and publishing it.
-    ++count.lost_with_task;
-    count.enqueued = sent;
   }
+  // Or the sender was killed between counting a message and publishing it: it never was one.
 }
 
 std::vector<control::ChannelCount> ChannelEnds::figures() const {
