@@ -77,9 +77,16 @@ class HandHeldSocket : public HandHeldWire {
     for (const auto& part : parts) bytes += part;
     say_bytes(bytes);
   }
+  /// Nobody listens any more once a machine has ended the group: then its words are lost.
   void say_bytes(const std::string& bytes) {
-    [[maybe_unused]] const auto put =
-        ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (!socket_) return;
+    pollfd wait{socket_.get(), POLLOUT, 0};
+    constexpr int kListensMs = 2000;
+    const bool listens = ::poll(&wait, 1, kListensMs) == 1;
+    if (!listens ||
+        ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+      socket_.reset();
+    }
   }
 
  private:
