@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -19,6 +20,8 @@
 #include <mvm/base/subprocess.hpp>
 #include <mvm/model/plan.hpp>
 #include <mvm/model/profile.hpp>
+#include <mvm/queuelayer/codec_chain.hpp>
+#include <mvm/queuelayer/codec_library.hpp>
 
 #include "installation.hpp"
 
@@ -171,6 +174,22 @@ HostCheck check_processes() {
   return present("processes", detail);
 }
 
+/// The libraries of codecs are loaded by tasks, when a queue asks for them.
+HostCheck check_codec(queue::CodecKind codec, const queue::CodecLibrary& library) {
+  const std::string word(queue::to_string(codec));
+  const auto name = "codec " + word;
+  const std::array stages{queue::CodecStage{.kind = codec}};
+  constexpr std::array<unsigned char, 32> kSecret{1};
+  const auto chain = queue::CodecChain::make(stages, kSecret, 0, {});
+  const auto path = queue::locate(library);
+  if (chain && path) return present(name, *path);
+  const auto& why = path ? chain.error() : path.error();
+  return optional(
+      name,
+      text(why.message.substr(0, why.message.find(';')), "; for queues with codec=\"", word, "\""),
+      text("apt install ", library.package, ", on every machine that runs such tasks"));
+}
+
 HostCheck check_graphviz() {
   if (!find_program("dot")) {
     return optional("graphviz", "not there; 'mvm graph' draws pictures by it",
@@ -240,6 +259,10 @@ std::vector<HostCheck> check_host() {
           check_folder("cache folder", "MVM_CACHE_DIR", cache_folder()),
           check_folder("state folder", "MVM_STATE_DIR", state_folder()),
           check_folder("runtime folder", "MVM_RUNTIME_DIR", runtime_folder()),
+          check_codec(queue::CodecKind::kLz4, queue::kLz4Library),
+          check_codec(queue::CodecKind::kZstd, queue::kZstdLibrary),
+          check_codec(queue::CodecKind::kCrc32c, queue::kCrc32cLibrary),
+          check_codec(queue::CodecKind::kAesGcm, queue::kAesGcmLibrary),
           check_graphviz(),
           check_user_namespaces(),
           check_cgroups(),

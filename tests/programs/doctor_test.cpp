@@ -54,6 +54,28 @@ TEST_F(DoctorTest, TellsHowToGetAMissingCompiler) {
   EXPECT_NE(done.output.find("graphviz: apt install graphviz"), std::string::npos);
 }
 
+TEST_F(DoctorTest, TellsWhichCodecsThereAre) {
+  const auto done = runner_.mvm({"doctor"});
+  for (const std::string words : {"liblz4.so", "libzstd.so", "libisal.so", "libcrypto.so"}) {
+    EXPECT_NE(done.output.find(words), std::string::npos) << words << '\n' << done.output;
+  }
+}
+
+TEST_F(DoctorTest, TellsHowToGetACodecWhoseLibraryIsMissing) {
+  runner_.write("broken/libisal.so.2", "no library");
+  runner_.set_environment("LD_LIBRARY_PATH=" + (runner_.folder() / "broken").string());
+  const auto done = runner_.mvm({"doctor", "-o", "json"});
+  EXPECT_EQ(done.status.code, 0) << "queues without this codec run";
+  const auto begin = done.output.find("\"codec crc32c\"");
+  ASSERT_NE(begin, std::string::npos) << done.output;
+  const auto line = done.output.substr(begin, done.output.find('\n', begin) - begin);
+  EXPECT_NE(line.find("\"state\":\"optional\""), std::string::npos) << line;
+  EXPECT_NE(line.find("\"its library cannot be loaded"), std::string::npos) << line;
+  EXPECT_NE(line.find("libisal.so.2"), std::string::npos) << line;
+  EXPECT_NE(line.find("apt install libisal2"), std::string::npos) << line;
+  EXPECT_NE(done.output.find("\"what\":\"codec lz4\",\"state\":\"ok\""), std::string::npos);
+}
+
 TEST_F(DoctorTest, NamesAFolderThatCannotBeWritten) {
   runner_.set_environment("MVM_CACHE_DIR=/proc/mvm");
   const auto done = runner_.mvm({"doctor"});

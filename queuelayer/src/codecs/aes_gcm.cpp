@@ -49,7 +49,7 @@ struct CryptoFunctions {
 };
 
 Result<CryptoFunctions> load() {
-  auto library = SharedLibrary::load("libcrypto.so.3", "libssl3");
+  auto library = SharedLibrary::load(kAesGcmLibrary);
   if (!library) return fail(library.error());
   CryptoFunctions functions;
   library->find("RAND_bytes", functions.random)

@@ -19,7 +19,7 @@ constexpr std::size_t kTrailer = 4;  ///< the checksum, behind the bytes
 using Crc32 = decltype(&crc32_iscsi);
 
 Result<Crc32> load() {
-  auto library = SharedLibrary::load("libisal.so.2", "libisal2");
+  auto library = SharedLibrary::load(kCrc32cLibrary);
   if (!library) return fail(library.error());
   Crc32 crc32 = nullptr;
   if (const auto complete = library->find("crc32_iscsi", crc32).complete(); !complete) {

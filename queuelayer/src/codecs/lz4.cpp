@@ -26,7 +26,7 @@ struct Lz4Functions {
 };
 
 Result<Lz4Functions> load() {
-  auto library = SharedLibrary::load("liblz4.so.1", "liblz4-1");
+  auto library = SharedLibrary::load(kLz4Library);
   if (!library) return fail(library.error());
   Lz4Functions functions;
   library->find("LZ4_compress_fast", functions.compress_fast)

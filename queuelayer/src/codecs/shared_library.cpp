@@ -2,18 +2,30 @@
 #include "shared_library.hpp"
 
 #include <dlfcn.h>
+#include <link.h>
+
+#include <filesystem>
+#include <system_error>
 
 namespace mvm::queue {
 
-Result<SharedLibrary> SharedLibrary::load(const char* file, const char* package) {
-  void* const handle = ::dlopen(file, RTLD_NOW | RTLD_LOCAL);
+Result<SharedLibrary> SharedLibrary::load(const CodecLibrary& library) {
+  void* const handle = ::dlopen(library.file, RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* reason = ::dlerror();
     return fail(ErrorCode::kCodec, "its library cannot be loaded (",
-                reason != nullptr ? reason : file, "); install the package ", package,
-                " on every machine of the group");
+                reason != nullptr ? reason : library.file, "); install the package ",
+                library.package, " on every machine of the group");
   }
-  return SharedLibrary(handle, file, package);
+  return SharedLibrary(handle, library);
+}
+
+std::string SharedLibrary::path() const {
+  link_map* map = nullptr;
+  if (::dlinfo(handle_, RTLD_DI_LINKMAP, &map) != 0) return library_.file;
+  std::error_code error;
+  const auto path = std::filesystem::canonical(map->l_name, error);
+  return error ? library_.file : path.string();
 }
 
 void* SharedLibrary::look_up(const char* symbol) {
@@ -24,8 +36,14 @@ void* SharedLibrary::look_up(const char* symbol) {
 
 Result<void> SharedLibrary::complete() const {
   if (missing_.empty()) return {};
-  return fail(ErrorCode::kCodec, file_, " has no function ", missing_,
-              "; it is not the library of the package ", package_);
+  return fail(ErrorCode::kCodec, library_.file, " has no function ", missing_,
+              "; it is not the library of the package ", library_.package);
+}
+
+Result<std::string> locate(const CodecLibrary& library) {
+  const auto loaded = SharedLibrary::load(library);
+  if (!loaded) return fail(loaded.error());
+  return loaded->path();
 }
 
 }  // namespace mvm::queue

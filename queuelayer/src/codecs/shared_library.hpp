@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <mvm/base/result.hpp>
+#include <mvm/queuelayer/codec_library.hpp>
 
 namespace mvm::queue {
 
@@ -13,9 +14,11 @@ namespace mvm::queue {
 ///     struct Functions { decltype(&LZ4_decompress_safe) decompress; };
 class SharedLibrary {
  public:
-  /// `file` as in "liblz4.so.1": the version is part of the interface that the header promises.
-  /// `package` is Debian's, for the error (kCodec) when it is missing.
-  [[nodiscard]] static Result<SharedLibrary> load(const char* file, const char* package);
+  /// kCodec, with the package that has it, when it cannot be loaded.
+  [[nodiscard]] static Result<SharedLibrary> load(const CodecLibrary& library);
+
+  /// Of the file that it was found in, all symbolic links followed.
+  [[nodiscard]] std::string path() const;
 
   template <typename Function>
   SharedLibrary& find(const char* symbol, Function& function) {
@@ -26,13 +29,11 @@ class SharedLibrary {
   [[nodiscard]] Result<void> complete() const;
 
  private:
-  SharedLibrary(void* handle, const char* file, const char* package)
-      : handle_(handle), file_(file), package_(package) {}
+  SharedLibrary(void* handle, const CodecLibrary& library) : handle_(handle), library_(library) {}
   void* look_up(const char* symbol);
 
   void* handle_;
-  const char* file_;
-  const char* package_;
+  CodecLibrary library_;
   std::string missing_;
 };
 

@@ -32,7 +32,7 @@ struct ZstdFunctions {
 };
 
 Result<ZstdFunctions> load() {
-  auto library = SharedLibrary::load("libzstd.so.1", "libzstd1");
+  auto library = SharedLibrary::load(kZstdLibrary);
   if (!library) return fail(library.error());
   ZstdFunctions functions;
   library->find("ZSTD_createCCtx", functions.make_compressor)
