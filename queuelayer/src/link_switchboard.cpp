@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "link_switchboard.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace mvm::queue {
+
+LinkSwitchboard::LinkSwitchboard(const WiringPlan& plan, const Arena& arena, LinkPeers& peers,
+                                 ChannelEnds& ends)
+    : machine_(plan.machine),
+      peers_(peers),
+      ends_(ends),
+      heap_(arena.endpoint(arena.header().link).heap,
+            arena.endpoint(arena.header().link).heap_size) {
+  for (std::uint32_t i = 0; i < plan.channels.size(); ++i) {
+    const auto& spec = plan.channels[i];
+    if (spec.sender_machine == machine_) {
+      add_outlets(arena, spec, i);
+    } else {
+      add_inlet(arena, spec, i);
+    }
+  }
+}
+
+void LinkSwitchboard::add_inlet(const Arena& arena, const ChannelSpec& spec,
+                                std::uint32_t channel) {
+  const bool ring = arena.channel(channel).kind == ChannelKind::kRing;
+  inlet_of_[spec.id] = inlets_.size();
+  inlets_.push_back(
+      {ring ? make_ring_inlet(arena, channel, heap_) : make_shelf_inlet(arena, channel, heap_),
+       &peers_.at(spec.queue.transport, spec.sender_machine)});
+}
+
+void LinkSwitchboard::add_outlets(const Arena& arena, const ChannelSpec& spec,
+                                  std::uint32_t channel) {
+  const bool ring = arena.channel(channel).kind == ChannelKind::kRing;
+  std::map<std::uint32_t, std::uint64_t> receivers;  // of each other machine
+  for (const auto machine : spec.receiver_machines) {
+    if (machine != machine_) ++receivers[machine];
+  }
+  for (const auto& [machine, count] : receivers) {
+    // Where receivers compete, a machine is given no more than its receivers can take at once.
+    LinkCredit credit{.messages = spec.queue.capacity,
+                      .competing = spec.receivers.size() > 1,
+                      .outlets = receivers.size()};
+    if (credit.competing) credit.messages = std::min<std::uint64_t>(count, credit.messages);
+    outlets_of_[spec.id].push_back(outlets_.size());
+    outlets_.push_back({ring ? make_ring_outlet(arena, channel, credit)
+                             : make_shelf_outlet(arena, channel, credit),
+                        &peers_.at(spec.queue.transport, machine)});
+  }
+}
+
+/// Channels take turns: whoever sent a fragment of a large message goes last in the next round.
+Result<bool> LinkSwitchboard::pump() {
+  bool moved = false;
+  const auto first = turn_;
+  for (std::size_t i = 0; i < outlets_.size(); ++i) {
+    const auto at = (first + i) % outlets_.size();
+    auto& [outlet, peer] = outlets_[at];
+    if (!peer->talks()) continue;
+    const auto bulk = peer->session.bulk_under_way();
+    auto pumped = outlet->pump(peer->session);
+    if (!pumped) return pumped;
+    moved |= *pumped;
+    if (peer->session.bulk_under_way() != bulk) turn_ = at + 1;
+  }
+  return moved;
+}
+
+bool LinkSwitchboard::report() {
+  bool moved = false;
+  for (auto& [inlet, peer] : inlets_) {
+    if (peer->talks()) moved |= inlet->report(peer->session);
+  }
+  return moved;
+}
+
+bool LinkSwitchboard::has_work() {
+  for (auto& [outlet, peer] : outlets_) {
+    if (peer->talks() && outlet->has_work(peer->session)) return true;
+  }
+  for (auto& [inlet, peer] : inlets_) {
+    if (peer->talks() && inlet->has_news() && peer->session.has_room()) return true;
+  }
+  return false;
+}
+
+bool LinkSwitchboard::all_told(const LinkPeer& peer) {
+  return std::ranges::none_of(
+      inlets_, [&](const auto& line) { return line.peer == &peer && line.end->has_news(); });
+}
+
+/// Whatever is wrong with a sound parcel is the peer's own doing.
+Result<void> LinkSwitchboard::on_frames(LinkPeer& peer, FrameReader& frames) {
+  const auto name = [&](const Error& what) -> std::unexpected<Error> {
+    if (what.code != ErrorCode::kProtocol) return fail(what);
+    return fail(ErrorCode::kProtocol, "machine ", peer.machine,
+                " broke the link protocol: ", what.message);
+  };
+  for (LinkFrame frame;;) {
+    switch (frames.next(frame)) {
+      case FrameReader::Read::kEnd:
+        return {};
+      case FrameReader::Read::kBroken:
+        return name({ErrorCode::kProtocol, "a frame that makes no sense"});
+      case FrameReader::Read::kFrame:
+        break;
+    }
+    if (auto done = on_frame(peer, frame); !done) return name(done.error());
+  }
+}
+
+Result<void> LinkSwitchboard::on_frame(LinkPeer& peer, const LinkFrame& frame) {
+  if (peer.bye_heard) return breach("words after its farewell");
+  switch (frame.kind) {
+    case LinkKind::kPiece:
+    case LinkKind::kMessage:
+    case LinkKind::kMore:
+    case LinkKind::kDrop:
+    case LinkKind::kEnd:
+      return on_data(peer, frame);
+    case LinkKind::kReleased:
+    case LinkKind::kDone:
+    case LinkKind::kGone:
+      return on_news(peer, frame);
+    case LinkKind::kBye:
+      peer.bye_heard = true;
+      end_streams(peer);
+      return {};
+  }
+  return breach("a frame of an unknown kind");
+}
+
+Result<void> LinkSwitchboard::on_data(const LinkPeer& peer, const LinkFrame& frame) {
+  LinkInlet* inlet = find_inlet(peer, frame.channel);
+  if (inlet == nullptr) return breach("data for a channel that does not come from there");
+  if (frame.kind != LinkKind::kEnd) return inlet->on_data(frame, peer.session);
+  inlet->on_end();
+  return {};
+}
+
+Result<void> LinkSwitchboard::on_news(const LinkPeer& peer, const LinkFrame& frame) {
+  LinkOutlet* outlet = find_outlet(peer, frame.channel);
+  if (outlet == nullptr) return breach("news of a channel that does not lead there");
+  if (frame.kind != LinkKind::kGone) return outlet->on_news(frame);
+  receivers_gone(*outlet);
+  return {};
+}
+
+void LinkSwitchboard::end_streams(const LinkPeer& peer) {
+  for (auto& [inlet, from] : inlets_) {
+    if (from == &peer) inlet->on_end();
+  }
+  for (auto& [outlet, to] : outlets_) {
+    if (to == &peer) receivers_gone(*outlet);
+  }
+}
+
+void LinkSwitchboard::receivers_gone(LinkOutlet& outlet) {
+  if (outlet.on_gone()) ends_.receiver_gone(outlet.channel());
+}
+
+LinkInlet* LinkSwitchboard::find_inlet(const LinkPeer& peer, std::uint64_t channel) {
+  const auto found = inlet_of_.find(channel);
+  if (found == inlet_of_.end()) return nullptr;
+  auto& [inlet, from] = inlets_[found->second];
+  return from == &peer ? inlet.get() : nullptr;
+}
+
+LinkOutlet* LinkSwitchboard::find_outlet(const LinkPeer& peer, std::uint64_t channel) {
+  const auto found = outlets_of_.find(channel);
+  if (found == outlets_of_.end()) return nullptr;
+  for (const auto i : found->second) {
+    if (outlets_[i].peer == &peer) return outlets_[i].end.get();
+  }
+  return nullptr;
+}
+
+std::vector<LinkFigures::Channel> LinkSwitchboard::figures() const {
+  std::vector<LinkFigures::Channel> figures;
+  const auto add = [&](const auto& end, const LinkPeer& peer, bool leaves) {
+    const LinkCount& count = end.count();
+    figures.push_back({end.id(), peer.machine, leaves, count.passed.load(std::memory_order_acquire),
+                       count.done.load(std::memory_order_acquire)});
+  };
+  for (const auto& [inlet, peer] : inlets_) add(*inlet, *peer, false);
+  for (const auto& [outlet, peer] : outlets_) add(*outlet, *peer, true);
+  return figures;
+}
+
+}  // namespace mvm::queue
