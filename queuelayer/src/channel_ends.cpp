@@ -105,7 +105,9 @@ std::uint64_t ChannelEnds::count_unread(std::uint32_t number) const {
   auto n = arena_.channel(number).released.load(std::memory_order_acquire);
   for (std::uint32_t i = 0; i < channel.slot_count; ++i, ++n) {
     const Slot& slot = ring_slots(channel)[n & (channel.slot_count - 1)];
-    if (slot.stamp.load(std::memory_order_acquire) != stamp_published(n)) break;
+    const auto stamp = slot.stamp.load(std::memory_order_acquire);
+    if (stamp == stamp_given_back(n)) continue;  // before an older one, which is still held
+    if (stamp != stamp_published(n)) break;
     if ((__atomic_load_n(&slot.kind, __ATOMIC_RELAXED) & kMoreFollows) == 0) ++messages;
   }
   return messages;

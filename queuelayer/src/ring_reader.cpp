@@ -42,11 +42,14 @@ Taken RingReader::take(Piece& piece) {
   return sound ? Taken::kPiece : Taken::kCorrupt;
 }
 
-/// Marks a fragment whose elders are still held, and gives back the run that is complete.
+/// Marks a fragment whose elders are still held, and gives back the run that is complete. The slot
+/// is this receiver's until `released` passes it; its stamp tells the queue VM that it is not
+/// unread.
 void RingReader::give_back_out_of_order(std::uint64_t number) {
   const auto mask = slot_count_ - 1;
   if (early_.empty()) early_.resize(slot_count_);
   if (number != released_) {
+    slot_of(number).stamp.store(stamp_given_back(number), std::memory_order_release);
     early_[number & mask] = true;
     ++held_back_;
     return;

@@ -108,6 +108,28 @@ TEST(ChannelEnds, CountsWhatADeadReceiverTookAlong) {
   EXPECT_EQ(count.lost_with_task, 3u);
 }
 
+/// What was given back before an older message is received, and not lost with the older one.
+TEST(ChannelEnds, CountsOnceWhatADeadReceiverGaveBackOutOfOrder) {
+  auto group = pair_of_tasks();
+  auto sender = group.sender(0);
+  auto receiver = group.receiver(0, 1);
+  ASSERT_EQ(sender.send(pattern(0, 100)), Posted::kYes);
+  Piece first;
+  ASSERT_EQ(receiver.take(first), Received::kMessage);
+  ASSERT_EQ(sender.send(pattern(1, 100'000)), Posted::kYes);
+  ASSERT_EQ(sender.send(pattern(2, 100)), Posted::kYes);
+  ASSERT_EQ(sender.send(pattern(3, 100)), Posted::kYes);
+  receive_some(receiver, 2);
+  auto count = group.figures();
+  EXPECT_EQ(count.enqueued, 4u);
+  EXPECT_EQ(count.left, 2u);
+  group.ends.task_ended(1, true);
+  count = group.figures();
+  EXPECT_EQ(count.enqueued, 4u);
+  EXPECT_EQ(count.dequeued, 2u);
+  EXPECT_EQ(count.lost_with_task, 2u);
+}
+
 TEST(ChannelEnds, EndsTheStreamOfADeadSender) {
   auto group = pair_of_tasks();
   auto sender = group.sender(0);

@@ -129,16 +129,18 @@ int receive_all(const Arena& arena, Story& story, std::uint32_t self, bool compe
   BlockingReceiver receiver(arena, 0, self);
   std::vector<View> held;
   std::uint64_t taken = 0;
-  const auto release_oldest = [&] {
+  // Mostly the oldest, but views may be released in any order.
+  const auto release_one = [&] {
     if (taken == fate.message && fate.before_second_step) TracedProcess::mark();
-    receiver.reader().give_back(held.front().cookie, false);
-    ++story.received[held.front().number];
+    const auto view = taken % 3 == 0 ? held.end() - 1 : held.begin();
+    receiver.reader().give_back(view->cookie, false);
+    ++story.received[view->number];
     ++story.received_by[self];
-    held.erase(held.begin());
+    held.erase(view);
   };
   // It waits with empty hands only, or three who wait for each other's views would be stuck.
   const auto take_first = [&](Piece& piece) {
-    for (; !held.empty(); release_oldest()) {
+    for (; !held.empty(); release_one()) {
       if (held.size() == kMostHeld) continue;
       const auto at_once = receiver.reader().take(piece);
       if (at_once == Taken::kPiece) return Received::kMessage;
@@ -293,16 +295,13 @@ TEST_F(Kill, OfTheReceiverClosesTheQueue) {
   repeat(1, 1, [](const Round& round) {
     const auto received = round.received_in_all();
     const auto figures = round.figures();
-    for (std::uint64_t n = 0; n < kMessages; ++n) {
-      ASSERT_EQ(round.story->received[n], n < received ? 1u : 0u);
-    }
+    for (std::uint64_t n = 0; n < kMessages; ++n) ASSERT_LE(round.story->received[n], 1u);
     // One release may have died between counting and returning.
     EXPECT_GE(figures.dequeued, received);
     EXPECT_LE(figures.dequeued, received + 1);
     EXPECT_EQ(figures.left, 0u);
     EXPECT_EQ(figures.enqueued, figures.dequeued + figures.lost_with_task);
-    EXPECT_GE(figures.enqueued, round.story->sent);
-    EXPECT_LE(figures.enqueued, round.story->sent + 1);
+    EXPECT_EQ(figures.enqueued, round.story->sent);
   });
 }
 

@@ -57,8 +57,10 @@ class RingReader {
     } else {
       give_back_out_of_order(number);
     }
-    if (!more) counter_->store(++dequeued_, std::memory_order_relaxed);
+    // In this order: a receiver that is killed in between leaves a message that is neither unread
+    // nor counted, which `enqueued` shows, and never one that is counted twice.
     channel_->released.store(released_, std::memory_order_release);
+    if (!more) counter_->store(++dequeued_, std::memory_order_release);
     // Pairs with the fence of a sender that goes to sleep for want of room.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (channel_->sender_waiting.load(std::memory_order_relaxed) != 0) ring(*sender_);
