@@ -18,6 +18,7 @@
 #include <vector>
 
 #include <mvm/queuelayer/board_layout.hpp>
+#include <mvm/queuelayer/layout_hash.hpp>
 #include <mvm/queuelayer/ring_writer.hpp>
 
 namespace mvm::queue {

@@ -48,11 +48,6 @@ Result<std::unique_ptr<Carrier>> open_carrier(Transport transport, const WiringP
 
 }  // namespace
 
-std::int64_t LinkClock::now_ns() {
-  if (clock_.stopped.load(std::memory_order_acquire) == 0) last_ns_ = group_now_ns(clock_);
-  return last_ns_;
-}
-
 LinkPeer::LinkPeer(LinkSession::Ends ends, Transport over, Carrier& by, std::int64_t reconnect_ns)
     : machine(ends.peer),
       transport(over),
@@ -75,7 +70,7 @@ bool LinkPeer::is_at_rest() const {
 }
 
 Result<std::unique_ptr<LinkPeers>> LinkPeers::open(const WiringPlan& plan, EndpointRecord& bell,
-                                                   LinkClock& clock) {
+                                                   const GroupClock& clock) {
   std::unique_ptr<LinkPeers> peers(new LinkPeers(clock));
   auto watcher = LinkWatcher::start(bell);
   if (!watcher) return fail(watcher.error());
@@ -121,7 +116,7 @@ class LinkPeers::Intake : public Carrier::Listener {
     if (peer == nullptr || error_) return;
     const auto& refused = peer->counters.parcels_refused;
     const auto refused_before = refused.load(std::memory_order_relaxed);
-    auto frames = peer->session.receive(peers_.clock_.now_ns(), head, tail);
+    auto frames = peer->session.receive(group_now_ns(peers_.clock_), head, tail);
     if (refused.load(std::memory_order_relaxed) != refused_before) damaged_.insert(machine);
     if (!frames || peer->lost) return;
     if (auto done = on_frames_(*peer, *frames); !done) error_ = done.error();
@@ -161,7 +156,7 @@ bool LinkPeers::has_news() const {
 
 bool LinkPeers::flush() {
   bool moved = false;
-  const auto now = clock_.now_ns();
+  const auto now = group_now_ns(clock_);
   for (auto& peer : all()) moved |= !peer.lost && peer.session.flush(now);
   return moved;
 }
@@ -182,7 +177,7 @@ bool LinkPeers::all_heard() const {
 }
 
 void LinkPeers::expect_life() {
-  for (auto& peer : all()) peer.session.expect_life(clock_.now_ns());
+  for (auto& peer : all()) peer.session.expect_life(group_now_ns(clock_));
 }
 
 void LinkPeers::forget_names() {

@@ -20,17 +20,6 @@
 
 namespace mvm::queue {
 
-/// Group time as the link sees it. Stands still while the group does.
-class LinkClock {
- public:
-  explicit LinkClock(const GroupClock& clock) : clock_(clock) {}
-  [[nodiscard]] std::int64_t now_ns();
-
- private:
-  const GroupClock& clock_;
-  std::int64_t last_ns_ = 0;
-};
-
 /// Another machine, over one transport. It is greeted, talks, says farewell and hears one; or it is
 /// lost on the way.
 struct LinkPeer {
@@ -65,7 +54,7 @@ class LinkPeers {
   /// kPermission.
   [[nodiscard]] static Result<std::unique_ptr<LinkPeers>> open(const WiringPlan& plan,
                                                                EndpointRecord& bell,
-                                                               LinkClock& clock);
+                                                               const GroupClock& clock);
 
   [[nodiscard]] auto all() { return std::views::values(peers_); }
   [[nodiscard]] LinkPeer& at(Transport transport, std::uint32_t machine) {
@@ -92,11 +81,11 @@ class LinkPeers {
 
  private:
   class Intake;
-  explicit LinkPeers(LinkClock& clock) : clock_(clock) {}
+  explicit LinkPeers(const GroupClock& clock) : clock_(clock) {}
   [[nodiscard]] Result<void> connect(const WiringPlan& plan, Transport transport,
                                      const std::set<std::uint32_t>& machines);
 
-  LinkClock& clock_;
+  const GroupClock& clock_;
   std::map<Transport, std::unique_ptr<Carrier>> carriers_;
   std::unique_ptr<LinkWatcher> watcher_;  ///< gone before the carriers that it watches for
   std::map<std::pair<Transport, std::uint32_t>, LinkPeer> peers_;

@@ -39,8 +39,7 @@ struct MachineLink::State {
   State(const WiringPlan& the_plan, const Arena& arena, Listener the_listener)
       : plan(the_plan),
         bell(arena.endpoint(arena.header().link)),
-        group_clock(arena.header().clock),
-        clock(group_clock),
+        clock(arena.header().clock),
         listener(std::move(the_listener)) {}
 
   void work(std::chrono::milliseconds patience);
@@ -54,8 +53,7 @@ struct MachineLink::State {
 
   const WiringPlan& plan;
   EndpointRecord& bell;  ///< the link's endpoint
-  const GroupClock& group_clock;
-  LinkClock clock;
+  const GroupClock& clock;
   Listener listener;
   std::unique_ptr<LinkPeers> peers;
   std::unique_ptr<LinkSwitchboard> switchboard;
@@ -127,21 +125,21 @@ void MachineLink::State::work(std::chrono::milliseconds patience) {
   if (auto done = relay(patience); !done) listener.failed(done.error());
   for (auto& peer : peers->all()) {
     peer.say_bye();
-    peer.session.flush(clock.now_ns());
+    peer.session.flush(group_now_ns(clock));
   }
   say_settled();
 }
 
 Result<void> MachineLink::State::relay(std::chrono::milliseconds patience) {
-  Waiter waiter(bell, group_clock);
-  const auto deadline_ns = clock.now_ns() + to_ns(patience);
+  Waiter waiter(bell, clock);
+  const auto deadline_ns = group_now_ns(clock) + to_ns(patience);
   peers->expect_life();
   while (!ending) {
     auto moved = work_once();
     if (!moved) return fail(moved.error());
     if (!connected_told) {
       greet();
-      if (!connected_told && clock.now_ns() >= deadline_ns) {
+      if (!connected_told && group_now_ns(clock) >= deadline_ns) {
         return fail(ErrorCode::kTimedOut, "not every machine of the group answered within ",
                     mvm::to_string(Duration(patience)), "; can they reach each other's addresses?");
       }
@@ -185,7 +183,7 @@ void MachineLink::State::greet() {
 }
 
 void MachineLink::State::look_for_silence() {
-  const auto now = clock.now_ns();
+  const auto now = group_now_ns(clock);
   for (auto& peer : peers->all()) {
     if (peer.lost || peer.bye_heard) continue;
     if (peer.session.suspects(now)) peer.carrier.reconnect(peer.machine);

@@ -48,7 +48,28 @@ void ring_slowly(EndpointRecord& endpoint) {
 }
 
 std::int64_t group_now_ns(const GroupClock& clock) {
-  return monotonic_ns() - clock.offset_ns.load(std::memory_order_relaxed);
+  for (;;) {
+    const auto offset_ns = clock.offset_ns.load(std::memory_order_acquire);
+    const auto stopped_at_ns = clock.stopped_at_ns.load(std::memory_order_acquire);
+    if (stopped_at_ns != 0) return stopped_at_ns;
+    const auto time_ns = monotonic_ns() - offset_ns;
+    // Else it was stopped, or stopped and started, since: the time that it stood is no group time.
+    if (clock.stopped_at_ns.load(std::memory_order_acquire) == 0 &&
+        clock.offset_ns.load(std::memory_order_acquire) == offset_ns) {
+      return time_ns;
+    }
+  }
+}
+
+void stop(GroupClock& clock) {
+  clock.stopped_at_ns.store(group_now_ns(clock), std::memory_order_release);
+}
+
+void start(GroupClock& clock) {
+  const auto stopped_at_ns = clock.stopped_at_ns.load(std::memory_order_relaxed);
+  if (stopped_at_ns == 0) return;
+  clock.offset_ns.store(monotonic_ns() - stopped_at_ns, std::memory_order_release);
+  clock.stopped_at_ns.store(0, std::memory_order_release);
 }
 
 bool Waiter::Patience::more() {
@@ -75,11 +96,10 @@ bool Waiter::sleep(std::uint32_t bell, std::int64_t deadline_ns) {
     futex_wait(endpoint_.bell, bell, nullptr);
     return true;
   }
-  // Whoever starts the clock again moves its offset first, so here `stopped` is looked at first.
-  const bool stopped = clock_.stopped.load(std::memory_order_acquire) != 0;
   const auto left = deadline_ns - group_now_ns(clock_);
-  if (left <= 0 && !stopped) return false;
-  const auto nap = stopped ? kLongestSleepNs : std::min(left, kLongestSleepNs);
+  if (left <= 0) return false;
+  const bool stands = clock_.stopped_at_ns.load(std::memory_order_relaxed) != 0;
+  const auto nap = stands ? kLongestSleepNs : std::min(left, kLongestSleepNs);
   const timespec timeout{nap / 1'000'000'000, nap % 1'000'000'000};
   futex_wait(endpoint_.bell, bell, &timeout);
   return true;

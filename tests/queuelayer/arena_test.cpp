@@ -15,6 +15,7 @@
 #include <map>
 #include <set>
 
+#include <mvm/queuelayer/layout_hash.hpp>
 #include <mvm/queuelayer/ring_writer.hpp>
 
 #include "edge_plan.hpp"
@@ -233,6 +234,20 @@ TEST(Arena, RefusesAnotherLayout) {
                   " and this libmvm knows version " + std::to_string(kLayoutVersion) +
                   "; use one version of mvm, mvmq and libmvm");
   }
+}
+
+/// Also of the boards, whose records have a header of their own.
+TEST(Arena, HasAnotherLayoutWhenAnyOfItsStructsHasAnotherSize) {
+  for (const auto size : {sizeof(ChannelRecord), sizeof(WaitRecord), sizeof(Seat),
+                          sizeof(Contribution), sizeof(SleeperLine), sizeof(TeamRecord)}) {
+    EXPECT_NE(std::ranges::find(kLayoutSizes, size), kLayoutSizes.end()) << size;
+  }
+  for (std::size_t i = 0; i < kLayoutSizes.size(); ++i) {
+    auto sizes = kLayoutSizes;
+    sizes[i] += kLine;
+    EXPECT_NE(layout_hash(kLayoutVersion, sizes), kLayoutHash) << i;
+  }
+  EXPECT_NE(layout_hash(kLayoutVersion + 1, kLayoutSizes), kLayoutHash);
 }
 
 TEST(Arena, RefusesTablesThatLieOutside) {

@@ -162,6 +162,26 @@ TEST(ShelfTimes, EndWhatLivesTooLong) {
   lab.expect_sums();
 }
 
+/// Hours pass, but not for the group.
+TEST(ShelfTimes, StandStillWhileTheGroupsClockDoes) {
+  ShelfLab mortal({.type = QueueType::kLifo, .time_to_live = hours(2)});
+  EXPECT_EQ(mortal.send("still alive"), Sent::kDone);
+  stop(mortal.arena().header().clock);
+  mortal.advance(hours(3));
+  EXPECT_EQ(mortal.receive(), "still alive");
+  EXPECT_EQ(mortal.all_drops(), 0u);
+
+  ShelfLab delayed({.type = QueueType::kFifo, .link = {.latency = hours(2)}});
+  EXPECT_EQ(delayed.send("not yet"), Sent::kDone);
+  stop(delayed.arena().header().clock);
+  delayed.advance(hours(3));
+  EXPECT_EQ(delayed.receive(), std::nullopt);
+  start(delayed.arena().header().clock);
+  EXPECT_EQ(delayed.receive(), std::nullopt) << "the time that it stood does not count";
+  delayed.advance(hours(3));
+  EXPECT_EQ(delayed.receive(), "not yet");
+}
+
 TEST(ShelfTimes, OfWhatExpiresMakeRoomForABlockedSender) {
   ShelfLab lab({.type = QueueType::kPriority, .capacity = 2, .time_to_live = hours(2)});
   (void)lab.send("a");

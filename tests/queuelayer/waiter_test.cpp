@@ -103,7 +103,7 @@ TEST_P(WaiterOn, DoesNotWaitForWhatIsThereOrOver) {
 
 /// While the clock stands no time limit fires, and nobody burns a core for it.
 TEST_P(WaiterOn, OutlivesItsDeadlineWhileTheClockStands) {
-  clock.stopped = 1;
+  stop(clock);
   std::atomic<bool> ready = false;
   std::thread waiting([&] {
     const auto cpu = own_cpu_ns();
@@ -121,14 +121,13 @@ TEST_P(WaiterOn, OutlivesItsDeadlineWhileTheClockStands) {
 TEST_P(WaiterOn, ResumesItsTimeLimitWithTheClock) {
   const auto deadline = group_now_ns(clock) + 50 * kMillisecond;
   const auto stopped_at = monotonic_ns();
-  clock.stopped = 1;
+  stop(clock);
   std::thread waiting([&] {
     EXPECT_FALSE(Waiter(left, clock).wait([] { return false; }, deadline));
     EXPECT_GE(group_now_ns(clock), deadline);
   });
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  clock.offset_ns += monotonic_ns() - stopped_at;
-  clock.stopped = 0;
+  start(clock);
   ring(left);
   waiting.join();
   EXPECT_GE(monotonic_ns() - stopped_at, 150 * kMillisecond);
@@ -145,6 +144,23 @@ TEST_P(WaiterOn, SleepsWithoutUsingTheCore) {
   ready = true;
   ring(left);
   waiting.join();
+}
+
+TEST(GroupTime, StandsStillAndGoesOnWhereItStood) {
+  GroupClock clock{};
+  const auto before = group_now_ns(clock);
+  stop(clock);
+  const auto stood = group_now_ns(clock);
+  EXPECT_GE(stood, before);
+  linger(10'000);
+  stop(clock);  // again
+  EXPECT_EQ(group_now_ns(clock), stood);
+  const auto begun = monotonic_ns();
+  start(clock);
+  start(clock);
+  const auto now = group_now_ns(clock);
+  EXPECT_GE(now, stood);
+  EXPECT_LE(now - stood, monotonic_ns() - begun);
 }
 
 TEST(Gate, HoldsUntilItOpensOrNeverDoes) {

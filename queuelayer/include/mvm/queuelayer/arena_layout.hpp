@@ -60,10 +60,10 @@ inline constexpr std::uint32_t kTypeMask = kOutOfLine - 1;
 ///     n << 24 | 2 + receiver   taken by that endpoint (shelves)
 ///     n << 24 | 0xfffffe       dropped: nobody received it (shelves)
 ///     n << 24 | 0xffffff       taken by the link, and unwanted by the sender since (shelves)
-/// Fragments of a ring count from 0. Messages of a shelf count from 1, so that memory that was never
-/// written, "message 0, given back", is not the stamp of any of them.
 /// so a stamp of an earlier use never looks like one of this use. 2^40 messages are enough for
 /// hours at the fastest rate measured, and an equality that wraps is 2^40 messages away.
+/// Fragments of a ring count from 0. Messages of a shelf count from 1, so that memory that was
+/// never written, "message 0, given back", is not the stamp of any of them.
 inline constexpr std::uint64_t kStampShift = 24;
 inline constexpr std::uint64_t kStampStates = (std::uint64_t{1} << kStampShift) - 1;
 inline constexpr std::uint32_t kMaxEndpoints = (1u << kStampShift) - 4;
@@ -263,15 +263,15 @@ struct alignas(kLine) EndpointRecord {
 
 /// A clock that the queue VM can stop, so that no time limit fires while a group is frozen.
 struct GroupClock {
-  std::atomic<std::int64_t> offset_ns;  ///< group time = CLOCK_MONOTONIC - offset
-  std::atomic<std::uint32_t> stopped;
+  std::atomic<std::int64_t> offset_ns;  ///< while it runs: group time = CLOCK_MONOTONIC - offset
+  std::atomic<std::int64_t> stopped_at_ns;  ///< while it stands: group time; 0: it runs
 };
 
 /// At offset 0.
 struct alignas(kLine) ArenaHeader {
   std::uint64_t magic;
   std::uint32_t version;
-  std::uint32_t layout;  ///< kLayoutHash of whoever made the arena
+  std::uint32_t layout;  ///< kLayoutHash (layout_hash.hpp) of whoever made the arena
   std::uint64_t size;    ///< of the whole arena
   TextRef group;
   ListRef endpoints;  ///< of EndpointRecord
@@ -284,12 +284,5 @@ struct alignas(kLine) ArenaHeader {
   GroupClock clock;
   alignas(kLine) std::atomic<std::uint32_t> gate;  ///< a futex: 0 closed, 1 open, 2 never opens
 };
-
-/// Differs when any struct above changed its size: a task built against another libmvm is refused.
-inline constexpr std::uint32_t kLayoutHash =
-    (((std::size_t{kLayoutVersion} * 31u + sizeof(ShelfSlot)) * 31u + sizeof(ChannelRecord)) * 31u +
-     sizeof(EndpointRecord)) *
-        31u +
-    sizeof(PortRecord) * 7u + sizeof(ArenaHeader);
 
 }  // namespace mvm::queue

@@ -30,8 +30,13 @@ inline void ring(EndpointRecord& endpoint) {
 /// One round of busy waiting: lets the core's other thread go first.
 void pause_core();
 
-/// Time of the group's clock; see GroupClock.
+/// Time of the group's clock. It stands still while the clock is stopped, for everything that has a
+/// time: time limits, delays, expiries, the silence of links.
 [[nodiscard]] std::int64_t group_now_ns(const GroupClock& clock);
+/// One thread of the queue VM stops and starts a group's clock. Nobody is woken. Whoever reads it
+/// meanwhile may be ahead by the moment that the call takes.
+void stop(GroupClock& clock);
+void start(GroupClock& clock);
 
 inline constexpr std::int64_t kNoDeadline = std::numeric_limits<std::int64_t>::max();
 
