@@ -290,7 +290,7 @@ inline constexpr std::uint32_t kMaxDepth = 64;  ///< elements inside elements
 inline constexpr std::uint32_t kMaxJobs = 10'000;
 inline constexpr std::uint32_t kMaxTasks = 1'000'000;
 inline constexpr std::uint32_t kMaxDiagnostics = 100;  ///< then "and more"
-inline constexpr std::uint32_t kMaxOpenings = 1000;  ///< each port of them is served by one thread
+inline constexpr std::uint32_t kMaxOpenings = 1000;  ///< one thread serves all of them, in turn
 inline constexpr std::uint32_t kMaxPlugins = 100;    ///< each is compiled, and loaded by tasks
 
 }  // namespace mvm::model
