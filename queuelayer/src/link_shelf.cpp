@@ -141,13 +141,13 @@ class ShelfOutlet : public LinkOutlet {
       ShelfMessage message;
       switch (reader_.take(message)) {
         case Taken::kCorrupt:
-          return fail(ErrorCode::kArena, "the queue from ",
-                      arena_.words(reader_.channel().sender_words),
-                      " was overwritten by some task of this group");
+          return overwritten();
         case Taken::kNothing:
           break;  // a competitor was quicker
         case Taken::kPiece:
-          held_[message.number] = {.message = message};
+          if (!held_.try_emplace(message.number, Held{.message = message}).second) {
+            return overwritten();  // no sender gives two messages one number
+          }
           sending_.insert(order_of(message));
           break;
       }
@@ -158,6 +158,11 @@ class ShelfOutlet : public LinkOutlet {
       session.add({.kind = LinkKind::kEnd, .channel = id_});
     }
     return false;
+  }
+
+  [[nodiscard]] std::unexpected<Error> overwritten() const {
+    return fail(ErrorCode::kArena, "the queue from ", arena_.words(reader_.channel().sender_words),
+                " was overwritten by some task of this group");
   }
 
   void send_piece(LinkSession& session, std::uint64_t length) {

@@ -191,7 +191,11 @@ Sent PortWriter::send(End& end, SharedBlock* block) {
 
 PortWriter::Delivered PortWriter::deliver() {
   std::erase_if(targets_, [](const End* target) { return target->writer.receiver_closed(); });
-  if (targets_.empty()) return Delivered::kClosed;
+  if (targets_.empty()) {
+    if (!begun_) return Delivered::kClosed;
+    take_turns();
+    return Delivered::kAll;  // the others have it
+  }
   const auto refuses = [](End* target) { return target->writer.refuses(target->bytes.size()); };
   if (!begun_ && std::ranges::any_of(targets_, refuses)) return Delivered::kRefused;
 

@@ -34,7 +34,7 @@ Sent QueueWriter::overflow(std::uint64_t length) {
 
 Sent QueueWriter::send_shared(SharedBlock& block, std::uint32_t type, const MessageTerms& terms) {
   if (shelf_) return shelf_->send_shared(block, type, terms);
-  if (!ring_->has_room(block.length)) return overflow(block.length);
+  if (!ring_->has_room_for_shared(block.length)) return overflow(block.length);
   ring_->write_shared(block, type);
   return Sent::kDone;
 }

@@ -97,6 +97,7 @@ std::byte* RingWriter::reserve(std::uint64_t length) {
   const auto at = heap_.allocate(length);
   if (!at) return nullptr;
   ++messages_;
+  ++loans_;
   bytes_ += length;
   return arena_.base() + *at;
 }
@@ -104,6 +105,7 @@ std::byte* RingWriter::reserve(std::uint64_t length) {
 void RingWriter::send_reserved(std::byte* memory, std::uint64_t length, std::uint32_t type) {
   // It was counted by `reserve`, and `publish` counts again.
   --messages_;
+  --loans_;
   bytes_ -= length;
   const auto at = static_cast<Offset>(memory - arena_.base());
   publish_out_of_line(
@@ -113,6 +115,7 @@ void RingWriter::send_reserved(std::byte* memory, std::uint64_t length, std::uin
 
 void RingWriter::cancel(std::byte* memory, std::uint64_t length) {
   --messages_;
+  --loans_;
   bytes_ -= length;
   heap_.free(static_cast<Offset>(memory - arena_.base()), length);
 }
@@ -148,7 +151,6 @@ std::uint64_t RingWriter::append_to_data_area(const std::byte* data, std::uint64
   if (streaming_.gathering > 0) return 0;  // what gathers in the heap comes first
   const auto piece = std::min(length, kFragment);
   const bool last = piece == streaming_.left;
-  // The last free slot is kept for the end of the message.
   const auto allocate = [&] { return last || spare_slots() ? allocate_data(piece) : nullptr; };
   std::byte* memory = allocate();
   if (memory == nullptr && receiver_keeps_up()) memory = allocate();

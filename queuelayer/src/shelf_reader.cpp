@@ -61,6 +61,7 @@ class TakenList {
  public:
   void add(std::uint32_t slot, std::uint64_t number) {
     if (slot >= links_.size()) links_.resize(std::size_t{slot} + 1);
+    remove(slot);  // it can be there only when somebody wrote over the shelf
     links_[slot] = {number, last_, kNone, true};
     (last_ == kNone ? first_ : links_[last_].next) = slot;
     last_ = slot;
@@ -237,10 +238,8 @@ bool ShelfReader::State::settle() {
 bool ShelfReader::State::find_unannounced() {
   if (end_seen || channel.sender_closed.load(std::memory_order_acquire) == 0) return false;
   end_seen = true;
-  for (auto before = cursor - 1; before != cursor && !corrupt;) {
-    before = cursor;
-    collect();
-  }
+  // What an ended sender announced is found in two goes: behind a lap there are no more than slots.
+  for (int go = 0; go < 2 && !corrupt; ++go) collect();
   if (!corrupt) index_all(cursor, cursor + 1);
   return true;
 }

@@ -100,5 +100,22 @@ TEST(PortWriter, FinishesWhatOneQueueHasAlready) {
   EXPECT_FALSE(two.second().available());
 }
 
+/// One queue has the message when the receiver of the other goes: it was sent.
+TEST(PortWriter, HasSentWhatOneQueueGotBeforeTheOtherClosed) {
+  TwoCopies two;
+  const auto message = pattern(1, 4'000);
+  ASSERT_TRUE(two.heap().allocate(TwoCopies::kHeap - 6'000));
+  ASSERT_TRUE(two.port().aim({.data = message.data(), .length = message.size()}));
+  ASSERT_TRUE(two.port().ready());
+  ASSERT_EQ(two.port().deliver(), PortWriter::Delivered::kTryAgain);
+  two.second().close();
+  ASSERT_TRUE(two.port().ready());
+  EXPECT_EQ(two.port().deliver(), PortWriter::Delivered::kAll);
+  receive_one(two.first());
+  two.first().close();
+  ASSERT_TRUE(two.port().aim({.data = message.data(), .length = message.size()}));
+  EXPECT_EQ(two.port().deliver(), PortWriter::Delivered::kClosed);
+}
+
 }  // namespace
 }  // namespace mvm::queue

@@ -449,6 +449,31 @@ TEST(RingFragments, ArriveInPiecesOfAnyLength) {
   EXPECT_TRUE(lab.heap().could_allocate(kHeapPerEndpoint.count));
 }
 
+/// Pieces that are a little longer than a fragment make twice as many as the bytes allow.
+TEST(RingFragments, LeaveSlotsForTheMessagesThatFollow) {
+  constexpr std::uint64_t kBytes = 93 * RingWriter::kFragment;  // for which 128 slots do
+  Lab lab(1, room_for(3, Bytes{kBytes}));
+  ASSERT_EQ(lab.arena().channel(0).slot_count, 128u);
+  auto* loan = lab.writer().reserve(50);
+  ASSERT_NE(loan, nullptr);
+  const auto message = pattern(1, kBytes - 100);
+  ASSERT_TRUE(lab.writer().ready(message.size()));
+  ASSERT_TRUE(lab.writer().ring()->begin(message.size(), 0));
+  for (std::uint64_t at = 0; at < message.size(); at += 17'000) {
+    lab.writer().ring()->append(message.data() + at,
+                                std::min<std::uint64_t>(17'000, message.size() - at));
+  }
+  ASSERT_TRUE(lab.writer().ready(50));
+  lab.write(pattern(2, 50));
+  std::memcpy(loan, pattern(3, 50).data(), 50);
+  ASSERT_EQ(lab.writer().send_reserved(loan, 50, 0, {}), Sent::kDone);
+  std::string got;
+  for (const auto& wanted : {message, pattern(2, 50), pattern(3, 50)}) {
+    ASSERT_EQ(lab.receiver().receive(got), Received::kMessage);
+    EXPECT_TRUE(got == wanted);
+  }
+}
+
 TEST(RingFragments, OfADeadSenderAreNoMessage) {
   Lab lab(1, room_for(4, 64_KiB));
   lab.write("whole");
@@ -475,6 +500,22 @@ TEST(RingHeap, SaysSoWhenItHasNoRoomAndRecovers) {
   EXPECT_FALSE(writer.begin(600 << 10, 0));
   writer.cancel(loan, 600 << 10);
   EXPECT_TRUE(writer.has_room(600 << 10));
+}
+
+/// It is in the heap already, so no more of it is needed.
+TEST(RingHeap, HoldsASharedMessageOnce) {
+  Lab lab(1, room_for(64, 1_GiB));
+  SenderHeap small(lab.arena().endpoint(0).heap, 1 << 20);
+  QueueWriter writer(lab.arena(), 0, small);
+  const auto at = small.allocate(600 << 10);
+  ASSERT_TRUE(at);
+  auto* block = new SharedBlock{.at = *at, .length = 600 << 10, .holds = 1};
+  EXPECT_EQ(writer.send_shared(*block, 0, {}), Sent::kDone);
+  EXPECT_EQ(block->holds--, 2u);
+  const auto piece = lab.take();
+  EXPECT_EQ(piece.length, 600u << 10);
+  lab.give_back(piece);
+  EXPECT_TRUE(writer.ready(600 << 10));
 }
 
 }  // namespace

@@ -90,6 +90,21 @@ TEST(ShelfCorruption, OfReturnsIsNotActedUpon) {
   EXPECT_EQ(lab.drain(), (Texts{"a", "b"}));
 }
 
+/// The link keeps a list of what it has taken, by slot; a slot that is published while the link has
+/// it must not tie the list into a ring.
+TEST(ShelfCorruption, OfTakenSlotsLeavesTheListOfUnwantedOnesAnEnd) {
+  ShelfLab lab({.type = QueueType::kPriority});
+  ShelfReader relay(lab.arena(), 0, lab.arena().header().link, true);
+  (void)lab.send("a");
+  ShelfMessage message;
+  ASSERT_EQ(relay.take(message), Taken::kPiece);
+  lab.slot(message.slot).stamp = stamp_published(2);
+  announced(lab, 2) = std::uint64_t{2} << kStampShift | message.slot;
+  ASSERT_EQ(relay.take(message), Taken::kPiece);
+  lab.record().unwanted = 1'000;
+  EXPECT_TRUE(relay.take_unwanted().empty());
+}
+
 /// Whatever is written over the shelf while both ends go on: no crash, no endless loop, and no look
 /// outside of the arena.
 TEST(ShelfCorruption, AnywhereNeverLeavesTheArena) {

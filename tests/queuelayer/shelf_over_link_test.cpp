@@ -231,5 +231,30 @@ TEST(ShelfOutlet, LeavesSlotsForAFullQueueBesideWhatIsUnwanted) {
   }
 }
 
+/// Tasks can write anything over a shelf; that ends their group, and never the queue VM.
+TEST(ShelfOutlet, NoticesTwoMessagesOfOneNumber) {
+  LinkedMachine machine(
+      plan_of_machine(0, {0, 1}, {"ipc:///unused/0", "ipc:///unused/1"},
+                      {{0, {1}, shelf(QueueType::kPriority, Overflow::kBlock, 8)}}));
+  auto sender = machine.sender(0);
+  const auto outlet = make_shelf_outlet(machine.arena(), 0, {.messages = 8});
+  LinkCounters counters;
+  LinkSession session(
+      {0, 1, 1}, 1'000'000'000, [](std::string_view, std::string_view) { return true; }, counters);
+  auto& record = machine.arena().channel(0);
+  auto* base = machine.arena().base();
+  auto* slots = reinterpret_cast<ShelfSlot*>(base + record.slots);
+  for (const auto i : {3, 5}) {
+    slots[i].rank = i;
+    slots[i].stamp = stamp_published(1);
+  }
+  // As if this end had been lapped: then it looks for messages by their stamps.
+  const std::uint64_t lap = record.slot_count + 1;
+  reinterpret_cast<std::atomic<std::uint64_t>*>(base + record.announced)[1] = lap << kStampShift;
+  const auto pumped = outlet->pump(session);
+  ASSERT_FALSE(pumped);
+  EXPECT_EQ(pumped.error().code, ErrorCode::kArena);
+}
+
 }  // namespace
 }  // namespace mvm::queue

@@ -55,7 +55,12 @@ class RingWriter {
     return true;
   }
 
-  /// Sends a message that lies in the heap, and takes one hold of it. Precondition: has_room.
+  /// The same for a message that lies in the heap already.
+  [[nodiscard]] bool has_room_for_shared(std::uint64_t length) {
+    return counts_admit(length) || (reclaim(), counts_admit(length));
+  }
+  /// Sends a message that lies in the heap, and takes one hold of it. Precondition:
+  /// has_room_for_shared.
   void write_shared(SharedBlock& block, std::uint32_t type);
 
   /// Counts a message that the overflow policy drops instead of sending it.
@@ -118,10 +123,12 @@ class RingWriter {
   static constexpr std::uint64_t kHeapFragment = 256 << 10;
 
   [[nodiscard]] bool admits(std::uint64_t length) const {
+    return counts_admit(length) && (length <= kInlineBytes || data_area_fits(length) ||
+                                    heap_.could_allocate(streaming_size(length)));
+  }
+  [[nodiscard]] bool counts_admit(std::uint64_t length) const {
     return messages_ < channel_->capacity && head_ - reclaimed_ < slot_count_ &&
-           (messages_ == 0 || bytes_ + length <= channel_->byte_capacity) &&
-           (length <= kInlineBytes || data_area_fits(length) ||
-            heap_.could_allocate(streaming_size(length)));
+           (messages_ == 0 || bytes_ + length <= channel_->byte_capacity);
   }
   /// True when a message that travels in one fragment would find room in the data area.
   [[nodiscard]] bool data_area_fits(std::uint64_t length) const {
@@ -161,7 +168,11 @@ class RingWriter {
   [[nodiscard]] std::uint64_t append_to_data_area(const std::byte* data, std::uint64_t length);
   [[nodiscard]] std::uint64_t append_to_heap(const std::byte* data, std::uint64_t length);
   void give_unused_heap_back();
-  [[nodiscard]] bool spare_slots() const { return head_ - reclaimed_ + 1 < slot_count_; }
+  /// True when a fragment that does not end its message may have a slot: one is kept for the end of
+  /// each message that the capacity admits.
+  [[nodiscard]] bool spare_slots() const {
+    return head_ - reclaimed_ + channel_->capacity < slot_count_ + messages_ - loans_;
+  }
   [[nodiscard]] std::byte* allocate_data(std::uint64_t length);
   [[nodiscard]] bool receiver_keeps_up();
   void reclaim();
@@ -181,6 +192,7 @@ class RingWriter {
   std::uint64_t head_ = 0;       ///< number of the next fragment
   std::uint64_t reclaimed_ = 0;  ///< fragments whose memory was taken back
   std::uint64_t messages_ = 0;   ///< in flight, loans included
+  std::uint64_t loans_ = 0;      ///< of `messages_`
   std::uint64_t bytes_ = 0;      ///< their payload
   std::uint64_t data_head_ = 0;  ///< the data area as an endless tape: next free, first in use
   std::uint64_t data_tail_ = 0;
