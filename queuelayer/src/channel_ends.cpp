@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include <mvm/queuelayer/endpoint_numbers.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
 namespace mvm::queue {

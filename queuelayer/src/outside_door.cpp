@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include <mvm/queuelayer/endpoint_numbers.hpp>
 #include <mvm/queuelayer/sender_heap.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 

@@ -18,7 +18,7 @@ LAYERS = {
     "queuelayer": ["mvm/base/", "mvm/queuelayer/"],
     "oslayer": ["mvm/base/", "mvm/oslayer/"],
     "sdk": ["mvm/base/", "mvm/queuelayer/", "mvm/job.", "mvm/collectives.hpp", "mvm/composite.hpp",
-            "mvm/plugin.hpp", "mvm/types.hpp"],
+            "mvm/detail/", "mvm/plugin.hpp", "mvm/types.hpp"],
     "componentlayer/model": ["mvm/base/", "mvm/queuelayer/wiring_plan.hpp", "mvm/model/"],
     "componentlayer/build": ["mvm/base/", "mvm/model/", "mvm/build/"],
     "componentlayer/run": ["mvm/base/", "mvm/queuelayer/", "mvm/oslayer/", "mvm/model/", "mvm/run/"],
@@ -31,12 +31,16 @@ LAYERS = {
 PUBLIC_SDK_MAY_INCLUDE = {
     "cstddef", "cstdint", "optional", "stddef.h", "stdint.h", "stdexcept", "string", "string_view",
     "type_traits", "utility", "vector", "mvm/job.h", "mvm/collectives.hpp", "mvm/composite.hpp",
-    "mvm/types.hpp",
+    "mvm/types.hpp", "mvm/detail/calls.hpp", "mvm/detail/collective_calls.hpp",
+    "mvm/detail/exchange.hpp", "mvm/detail/receiving.hpp", "mvm/detail/value_bytes.hpp",
 }
 
 # A library: what its headers look like, and the only files of the layers that may include them.
 LIBRARIES = {
-    "Boost.Interprocess": (r"boost/interprocess/", ["queuelayer/src/arena.cpp"]),
+    "Boost.Interprocess": (r"boost/interprocess/", [
+        "queuelayer/src/arena.cpp",
+        "queuelayer/src/arena_writer.cpp",
+    ]),
     "Boost, other": (r"boost/(?!interprocess/)", []),
     "ZeroMQ": (r"zmq", ["queuelayer/src/zmq_carrier.cpp"]),
     "pugixml": (r"pugixml", [

@@ -15,6 +15,7 @@
 #include <map>
 #include <set>
 
+#include <mvm/queuelayer/endpoint_numbers.hpp>
 #include <mvm/queuelayer/layout_hash.hpp>
 #include <mvm/queuelayer/ring_writer.hpp>
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <mvm/queuelayer/endpoint_numbers.hpp>
 #include <mvm/queuelayer/port_writer.hpp>
 
 #include "contract_model.hpp"

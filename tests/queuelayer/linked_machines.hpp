@@ -21,6 +21,7 @@
 #include <vector>
 
 #include <mvm/queuelayer/channel_ends.hpp>
+#include <mvm/queuelayer/endpoint_numbers.hpp>
 #include <mvm/queuelayer/machine_link.hpp>
 
 #include "edge_plan.hpp"

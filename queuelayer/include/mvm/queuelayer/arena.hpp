@@ -6,7 +6,6 @@
 #include <memory>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include <mvm/base/result.hpp>
 #include <mvm/base/unique_fd.hpp>
@@ -21,9 +20,9 @@ namespace mvm::queue {
 class Arena {
  public:
   /// Lays out everything of a wiring plan: header, endpoints, ports, channels, and for each
-  /// endpoint a heap. Endpoint i is the plan's task i; then come the link to other machines and the
-  /// door to programs outside. Channel i is the plan's channel i. Nothing is ever allocated in it
-  /// afterwards. Errors: kArena when the host gives no shared memory or a limit is passed.
+  /// endpoint a heap. endpoint_numbers.hpp tells which endpoint is whose; channel i is the plan's
+  /// channel i. Nothing is ever allocated in it afterwards. Errors: kArena when the host gives no
+  /// shared memory or a limit is passed.
   [[nodiscard]] static Result<Arena> create(const WiringPlan& plan);
 
   /// Maps an arena that was handed over by descriptor; `fd` may be closed afterwards. Errors:
@@ -63,6 +62,9 @@ class Arena {
  private:
   struct Mapping;  ///< boost::interprocess::mapped_region, kept out of this header
   Arena(UniqueFd fd, std::unique_ptr<Mapping> mapping);
+  /// `keep`: the descriptor, where the arena is to own it.
+  [[nodiscard]] static Result<Arena> map(int fd, std::uint64_t size, UniqueFd keep);
+  /// Checks what is mapped, and finds its tables.
   [[nodiscard]] Result<void> adopt();
 
   UniqueFd fd_;
@@ -74,19 +76,6 @@ class Arena {
   std::uint32_t endpoint_count_ = 0;
   std::uint32_t channel_count_ = 0;
 };
-
-/// The endpoints that are the queue VM's own.
-[[nodiscard]] std::uint32_t link_endpoint(const WiringPlan& plan);
-[[nodiscard]] std::uint32_t outside_endpoint(const WiringPlan& plan);
-
-/// The endpoint that stands for a task on this machine's arena: its position in the plan, or the
-/// link's for tasks of other machines. Tasks of a plan are in the order of their ids.
-[[nodiscard]] std::uint32_t endpoint_number(const WiringPlan& plan, std::uint32_t task,
-                                            std::uint32_t machine);
-/// The endpoints that take from a channel on this machine, each once: several receivers on other
-/// machines are one here, because the link takes for all of them.
-[[nodiscard]] std::vector<std::uint32_t> receiving_endpoints(const WiringPlan& plan,
-                                                             const ChannelSpec& channel);
 
 /// A heap is address space only: memory is taken when a large message touches it. It must hold the
 /// largest message twice, so that one can be filled while another is read.

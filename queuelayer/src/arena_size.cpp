@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "arena_size.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include <mvm/queuelayer/arena.hpp>
+#include <mvm/queuelayer/board_layout.hpp>
+#include <mvm/queuelayer/ring_writer.hpp>
+
+namespace mvm::queue {
+namespace {
+
+/// The allocator's own books, for the few blocks that are taken from it.
+constexpr std::uint64_t kAllocatorOverhead = 1 << 16;
+/// Slots beyond a queue's capacity, so that fragments of large messages never fill a ring whose
+/// capacity and bytes would admit one more message: one for each fragment that the bytes allow, and
+/// some for a message that outgrows them.
+constexpr std::uint32_t kSpareSlots = 32;
+constexpr std::uint64_t kSmallestDataArea = 4096;
+
+std::uint64_t round_up(std::uint64_t n, std::uint64_t to) {
+  return (n + to - 1) / to * to;
+}
+
+}  // namespace
+
+ChannelKind kind_of(const ChannelSpec& channel) {
+  const auto& queue = channel.queue;
+  const bool plain = queue.type == QueueType::kFifo && queue.overflow != Overflow::kDropOldest &&
+                     queue.time_to_live.count() == 0 && !queue.is_timed() &&
+                     queue.link.loss_ppb == 0 && channel.receivers.size() == 1;
+  return plain ? ChannelKind::kRing : ChannelKind::kShelf;
+}
+
+/// A shelf has room for what the receivers hold, and for what the sender no longer wants but the
+/// link still has.
+std::uint32_t slots_for(const ChannelSpec& channel) {
+  const auto& queue = channel.queue;
+  if (kind_of(channel) == ChannelKind::kShelf) return std::bit_ceil(2 * queue.capacity + 2);
+  const auto fragments = static_cast<std::uint32_t>(queue.bytes.count / RingWriter::kFragment);
+  return std::bit_ceil(queue.capacity + fragments + kSpareSlots);
+}
+
+std::uint64_t data_area_for(const ChannelSpec& channel) {
+  if (kind_of(channel) == ChannelKind::kShelf) return 0;
+  return round_up(std::max(channel.queue.bytes.count, kSmallestDataArea), kLine);
+}
+
+ArenaSize::ArenaSize(const WiringPlan& plan) {
+  endpoints += plan.tasks.size();
+  channels = plan.channels.size();
+  characters += plan.group.size();
+  for (const auto& task : plan.tasks) {
+    characters += task.name().size() + task.directory.size();
+    numbers += task.coordinates.size();
+    memberships += task.teams.size();
+    add_ports(task.ports);
+  }
+  add_ports(plan.outside);
+  for (const auto& team : plan.teams) {
+    ++teams;
+    characters += team.name.size();
+    numbers += 2 * team.members.size();
+    seats += team.members.size();
+    sleepers += sleeper_lines(team.members.size());
+  }
+  for (const auto& plugin : plan.plugins) characters += plugin.path.size();
+  for (const auto& channel : plan.channels) {
+    characters += channel.sender_port.size() + channel.receiver_port.size();
+    numbers += channel.receivers.size() + 1;
+    codecs += channel.queue.codecs.size();
+    data += data_area_for(channel);
+    const auto count = slots_for(channel);
+    (kind_of(channel) == ChannelKind::kRing ? slots : shelf_slots) += count;
+    if (kind_of(channel) == ChannelKind::kShelf) shelf_books += 3 * std::uint64_t{count};
+  }
+  heap = std::clamp(kHeapsTotal.count / endpoints, kSmallestHeap.count, kHeapPerEndpoint.count);
+  heap = round_up(heap, kPage);
+}
+
+void ArenaSize::add_ports(const std::vector<PortSpec>& specs) {
+  ports += specs.size();
+  for (const auto& port : specs) {
+    characters += port.name.size();
+    groups += port.sends.size();
+    numbers += port.receives.size();
+    for (const auto& group : port.sends) numbers += group.channels.size();
+  }
+}
+
+std::uint64_t ArenaSize::tables() const {
+  return endpoints * sizeof(EndpointRecord) + channels * sizeof(ChannelRecord) +
+         ports * sizeof(PortRecord) + groups * sizeof(SendGroupRecord) +
+         numbers * sizeof(std::uint32_t) + codecs * sizeof(CodecRecord) +
+         teams * sizeof(TeamRecord) + memberships * sizeof(MembershipRecord) + characters +
+         kAllocatorOverhead;
+}
+
+std::uint64_t ArenaSize::working_memory() const {
+  return slots * sizeof(Slot) + shelf_slots * sizeof(ShelfSlot) +
+         shelf_books * sizeof(std::uint64_t) + seats * sizeof(Seat) +
+         sleepers * sizeof(SleeperLine);
+}
+
+std::uint64_t ArenaSize::allocated() const {
+  return round_up(tables() + working_memory() + data + 16 * kPage, kPage);
+}
+
+}  // namespace mvm::queue
