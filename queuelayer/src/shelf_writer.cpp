@@ -55,6 +55,7 @@ struct ShelfWriter::State {
   [[nodiscard]] bool has_room(std::uint64_t length);
   [[nodiscard]] bool could_send(std::uint64_t length);
   [[nodiscard]] bool could_keep(std::uint64_t length);
+  [[nodiscard]] bool bring_to_heap(ShelfStore::Item& item);
   [[nodiscard]] Sent send(Draft& draft);
   [[nodiscard]] bool make_room(std::uint64_t length, std::int64_t urgency);
   [[nodiscard]] Sent overflowed(std::uint64_t length);
@@ -127,8 +128,14 @@ bool ShelfWriter::State::could_send(std::uint64_t length) {
 /// Whether the heap has room, or gets some by what a newcomer supersedes.
 bool ShelfWriter::State::could_keep(std::uint64_t length) {
   if (length <= ShelfStore::kSmall || heap.could_allocate(length)) return true;
-  store.reclaim();  // which a queue with room to spare has not done for long
+  // A queue with room to spare has done neither for long.
+  store.reclaim();
+  if (clearing.depends_on_time()) clearing.sweep(now());
   return heap.could_allocate(length) || (clearing.supersedes_at_once() && clearing.has_older());
+}
+
+bool ShelfWriter::State::bring_to_heap(ShelfStore::Item& item) {
+  return store.bring_to_heap(item) || (could_keep(item.length) && store.bring_to_heap(item));
 }
 
 /// Makes room as the policies allow, then puts the message there.
@@ -140,7 +147,7 @@ Sent ShelfWriter::State::send(Draft& d) {
   }
   if (!make_room(item.length, d.urgency)) return overflowed(item.length);
   const bool copied = item.data != nullptr && item.length > ShelfStore::kSmall;
-  if (copied && !store.bring_to_heap(item)) return overflowed(item.length);
+  if (copied && !bring_to_heap(item)) return overflowed(item.length);
   item.due_ns = emulation.pass(d.now_ns, item.length, d.level);
   clearing.remember(store.put(item), d.urgency, item.expires_ns);
   return Sent::kDone;

@@ -347,5 +347,27 @@ TEST(ShelfReaders, KeepUpWithASenderThatDropsWhatIsOld) {
   lab.expect_sums();
 }
 
+/// The queue has room to spare, but what has expired in it still holds the sender's memory.
+TEST(ShelfMemoryShortage, EndsWhenMessagesExpire) {
+  for (const auto overflow : {Overflow::kBlock, Overflow::kDropNewest, Overflow::kFail}) {
+    ShelfLab lab({.type = QueueType::kPriority,
+                  .overflow = overflow,
+                  .capacity = 8,
+                  .time_to_live = hours(1)});
+    SenderHeap small(lab.arena().endpoint(0).heap, 4 << 10);
+    ShelfWriter writer(lab.arena(), 0, small);
+    const auto message = pattern(1, 3'000);
+    const auto send = [&] { return writer.send(message.data(), message.size(), 0, {}); };
+    ASSERT_EQ(send(), Sent::kDone);
+    EXPECT_NE(send(), Sent::kDone);
+    EXPECT_EQ(writer.ready(message.size()), overflow != Overflow::kBlock);
+    lab.advance(hours(1));
+    EXPECT_TRUE(writer.ready(message.size()));
+    EXPECT_FALSE(writer.refuses(message.size()));
+    EXPECT_EQ(send(), Sent::kDone);
+    EXPECT_EQ(lab.drops(DropCause::kExpired), 1u);
+  }
+}
+
 }  // namespace
 }  // namespace mvm::queue
