@@ -30,6 +30,9 @@ constexpr int kLingerMs = 50;
 constexpr int kReconnectMs = 10;
 constexpr int kLongestReconnectMs = 200;
 constexpr int kConnectTimeoutMs = 1000;
+/// A connection that has not proved itself by then is closed, so that strangers who say nothing do
+/// not use up this process's descriptors.
+constexpr int kHandshakeTimeoutMs = 5000;
 /// How a machine is called by the socket that others connect to. ZeroMQ keeps names that begin with
 /// a zero for itself.
 constexpr std::string_view kNamePrefix = "mvm";
@@ -88,6 +91,7 @@ void set_common(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::rcvhwm, 0);
   socket.set(zmq::sockopt::linger, kLingerMs);
   socket.set(zmq::sockopt::maxmsgsize, kLargestPart);
+  socket.set(zmq::sockopt::handshake_ivl, kHandshakeTimeoutMs);
 }
 
 constexpr int kHandshakeFailures = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
@@ -128,7 +132,7 @@ struct ZmqCarrier::State {
   LinkSocketFolder folder;
   std::optional<zmq::socket_t> bound;  ///< to which machines of higher numbers connect
   std::optional<zmq::socket_t> bound_monitor;
-  std::map<std::uint32_t, bool> higher;  ///< true while connected
+  std::map<std::uint32_t, bool> higher;  ///< true while connected, and heard
   std::map<std::uint32_t, Lower> lower;
   std::atomic<bool> news{true};
   std::atomic<std::uint64_t> refused{0};
@@ -245,20 +249,23 @@ bool ZmqCarrier::send(std::uint32_t machine, std::string_view head, std::string_
   auto& socket = to != s.lower.end() ? to->second.socket : *s.bound;
   // Sending takes in ZeroMQ's own news, so that its descriptor may not tell of them any more.
   s.news.store(true, std::memory_order_relaxed);
+  // ZeroMQ gives a connection up for good when its other end breaks ZeroMQ's own protocol. Then
+  // there is nobody to send to until `reconnect`, and sending must not wait for it.
+  constexpr auto kAtOnce = zmq::send_flags::dontwait;
   try {
     if (to == s.lower.end()) {
       auto& connected = s.higher.at(machine);
       if (!connected) return false;
       connected = false;  // unless the name is known
-      socket.send(zmq::buffer(name_of(machine)), zmq::send_flags::sndmore);
+      if (!socket.send(zmq::buffer(name_of(machine)), kAtOnce | zmq::send_flags::sndmore)) {
+        return false;
+      }
       connected = true;
     }
-    socket.send(zmq::buffer(head), tail.empty() ? zmq::send_flags::none : zmq::send_flags::sndmore);
-    if (!tail.empty()) {
-      zmq::message_t part(const_cast<char*>(tail.data()), tail.size(), [](void*, void*) {});
-      socket.send(part, zmq::send_flags::none);
-    }
-    return true;
+    if (tail.empty()) return socket.send(zmq::buffer(head), kAtOnce).has_value();
+    if (!socket.send(zmq::buffer(head), kAtOnce | zmq::send_flags::sndmore)) return false;
+    zmq::message_t part(const_cast<char*>(tail.data()), tail.size(), [](void*, void*) {});
+    return socket.send(part, kAtOnce).has_value();
   } catch (const zmq::error_t&) {
     return false;
   }
@@ -374,13 +381,21 @@ void ZmqCarrier::State::judge(const std::vector<std::string>& request) {
 
 void ZmqCarrier::reconnect(std::uint32_t machine) {
   const auto to = state_->lower.find(machine);
-  // Of machines with higher numbers it is they who connect.
-  if (to == state_->lower.end()) return;
+  if (to == state_->lower.end()) {
+    // Of machines with higher numbers it is they who connect. One that still hears this machine,
+    // though nothing of its own arrives here, finds out when it hears no more.
+    state_->higher.at(machine) = false;
+    return;
+  }
   try {
     to->second.socket.disconnect(to->second.endpoint);
+  } catch (const zmq::error_t&) {
+    // It was given up already.
+  }
+  try {
     to->second.socket.connect(to->second.endpoint);
   } catch (const zmq::error_t&) {
-    // ZeroMQ is at it already.
+    // Silence brings this machine here again.
   }
 }
 

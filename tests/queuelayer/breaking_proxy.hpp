@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -27,6 +28,8 @@ class BreakingProxy {
   struct Habits {
     std::uint64_t most_bytes = 0;  ///< a connection is cut within so many; 0: never
     bool flips = false;            ///< changes the last byte before the cut
+    int changes = 0;               ///< so often it changes a byte and does not cut, then it behaves
+    int babbles = 0;               ///< to so many connections it says what nobody understands
     std::uint32_t seed = 1;
   };
 
@@ -113,10 +116,18 @@ class BreakingProxy {
     pipe.ends[0].reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     pipe.ends[1].reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (::connect(pipe.ends[1].get(), reinterpret_cast<sockaddr*>(&to_), sizeof to_) != 0) return;
-    const bool cuts = habits_.most_bytes > 0 && !behaves_;
-    pipe.left = cuts ? std::uniform_int_distribution<std::uint64_t>(1, habits_.most_bytes)(random_)
-                     : ~std::uint64_t{0};
+    if (habits_.babbles > 0) {
+      --habits_.babbles;
+      const std::string words(1000, '\xee');
+      ::send(pipe.ends[0].get(), words.data(), words.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    pipe.left = bytes_to_next_break();
     pipes_.push_back(std::move(pipe));
+  }
+
+  std::uint64_t bytes_to_next_break() {
+    if (habits_.most_bytes == 0 || behaves_) return ~std::uint64_t{0};
+    return std::uniform_int_distribution<std::uint64_t>(1, habits_.most_bytes)(random_);
   }
 
   /// Reads at one end, writes at the other.
@@ -126,11 +137,18 @@ class BreakingProxy {
       char bytes[65536];
       const auto got = ::recv(pipe.ends[side].get(), bytes,
                               std::min<std::uint64_t>(sizeof bytes, pipe.left), MSG_DONTWAIT);
-      if (got == 0) pipe.dead = true;
+      if (got == 0 || (got < 0 && errno != EAGAIN)) pipe.dead = true;
       if (got > 0) {
         waiting.assign(bytes, static_cast<std::size_t>(got));
         if (!behaves_) pipe.left -= static_cast<std::uint64_t>(got);
-        if (pipe.left == 0 && habits_.flips) waiting.back() = static_cast<char>(~waiting.back());
+        const bool changes = cuts_ < habits_.changes;
+        if (pipe.left == 0 && (habits_.flips || changes)) {
+          waiting.back() = static_cast<char>(~waiting.back());
+        }
+        if (pipe.left == 0 && changes) {
+          behaves_ = ++cuts_ == habits_.changes;
+          pipe.left = bytes_to_next_break();
+        }
       }
     }
     for (int end = 0; end < 2; ++end) {

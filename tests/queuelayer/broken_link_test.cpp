@@ -81,6 +81,20 @@ TEST_P(BrokenLink, LosesNothingWhenBytesAreChanged) {
   EXPECT_GT(proxy->cuts(), 3);
 }
 
+/// The end that notices has to break the connection, and the one that connects to make it anew.
+TEST_P(BrokenLink, LosesNothingWhenBytesAreChangedAndTheConnectionStands) {
+  const auto seed = test_seed();
+  open({.most_bytes = 300'000, .changes = 3, .seed = seed}, std::chrono::seconds(5));
+  exchange(100, seed, 300'000);
+  EXPECT_EQ(proxy->cuts(), 3);
+}
+
+/// At a machine's address somebody else answers first.
+TEST_P(BrokenLink, FindsTheOtherMachineAfterStrangersThatBabble) {
+  open({.babbles = 3}, std::chrono::milliseconds(1000));
+  exchange(10, 1, 1000);
+}
+
 /// Both ends believe the connection alive, and nothing passes: a cable that is pulled.
 TEST_P(BrokenLink, GoesOnAfterASilence) {
   const auto seed = test_seed();
