@@ -27,7 +27,7 @@ class RingOutlet : public LinkOutlet {
       auto there = find_piece(session);
       if (!there) return fail(there.error());
       if (!*there) return moved;
-      const auto length = next_length();
+      const auto length = next_length(session);
       const bool bulk = length > kSmallPayload;
       if (bulk && !session.has_bulk_room()) break;
       send_piece(session, length);
@@ -39,7 +39,7 @@ class RingOutlet : public LinkOutlet {
 
   bool has_work(const LinkSession& session) override {
     if (gone_ || !session.has_room()) return false;
-    if (in_piece_) return next_length() <= kSmallPayload || session.could_take_bulk();
+    if (in_piece_) return next_length(session) <= kSmallPayload || session.could_take_bulk();
     if (has_credit() && reader_.available()) return true;
     return !end_sent_ && reader_.ended();
   }
@@ -67,8 +67,8 @@ class RingOutlet : public LinkOutlet {
     const bool between_messages = kept_.empty() || kept_.back().whole;
     return !between_messages || kept_.size() < credit_.messages;
   }
-  [[nodiscard]] std::uint64_t next_length() const {
-    return std::min<std::uint64_t>(kFragmentBytes, piece_.length - piece_sent_);
+  [[nodiscard]] std::uint64_t next_length(const LinkSession& session) const {
+    return std::min(session.piece(), piece_.length - piece_sent_);
   }
 
   /// Makes `piece_` what is to be sent next. False when there is nothing; then the end of the

@@ -48,7 +48,7 @@ bool LinkSession::has_room() const {
 }
 
 bool LinkSession::could_take_bulk() const {
-  return has_room() && (bulk_bytes_ == 0 || bulk_bytes_ + kFragmentBytes <= window_.bytes());
+  return has_room() && bulk_bytes_ + window_.piece() <= window_.bytes();
 }
 
 bool LinkSession::has_bulk_room() {
@@ -146,7 +146,7 @@ bool LinkSession::hand_over(std::int64_t now_ns, std::string& head, std::string_
 }
 
 std::int64_t LinkSession::probe_after_ns() const {
-  return std::max(probe_interval_ns_, 4 * window_.shortest_ns());
+  return std::max(probe_interval_ns_, 4 * window_.shortest().ns);
 }
 
 /// Numbers that an honest peer cannot say: what was never sent, or far more than it may send.
@@ -186,18 +186,20 @@ void LinkSession::on_heard(std::int64_t now_ns, std::int64_t remote_ns) {
 void LinkSession::on_acknowledged(std::int64_t now_ns, std::uint64_t received) {
   if (received <= first_) return;
   std::uint64_t bulk = 0;
-  std::int64_t round_trip_ns = 0;
+  LinkWindow::RoundTrip trip;
   for (; first_ < received; ++first_) {
     const Parcel& parcel = parcels_.front();
     bulk += parcel.tail.size();
     small_bytes_ -= parcel.head.size();
     // Which of several transmissions was answered cannot be told (Karn).
-    if (parcel.answer_now && parcel.times_sent == 1) round_trip_ns = now_ns - parcel.sent_ns;
+    if (parcel.answer_now && parcel.times_sent == 1) {
+      trip = {now_ns - parcel.sent_ns, parcel.head.size() + parcel.tail.size()};
+    }
     parcels_.pop_front();
   }
   bulk_bytes_ -= bulk;
   sent_until_ = std::max(sent_until_, first_);
-  window_.on_round_trip(now_ns, round_trip_ns, bulk);
+  window_.on_round_trip(now_ns, trip, bulk);
   probe_interval_ns_ = kFirstProbeNs;
   probe_ns_ = sent_until_ > first_ ? now_ns + probe_after_ns() : kNever;
 }

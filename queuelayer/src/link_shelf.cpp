@@ -45,7 +45,7 @@ class ShelfOutlet : public LinkOutlet {
       auto there = choose(session);
       if (!there) return fail(there.error());
       if (!*there) return moved;
-      const auto length = next_length();
+      const auto length = next_length(session);
       const bool bulk = length > kSmallPayload;
       if (bulk && !session.has_bulk_room()) break;
       send_piece(session, length);
@@ -59,7 +59,7 @@ class ShelfOutlet : public LinkOutlet {
     if (!session.has_room()) return false;
     if (has_unwanted() || !drops_.empty() || is_better_there()) return true;
     if (!sending_.empty()) {
-      return next_length() <= kSmallPayload || session.could_take_bulk();
+      return next_length(session) <= kSmallPayload || session.could_take_bulk();
     }
     return !gone_ && !end_sent_ && reader_.ended();
   }
@@ -109,9 +109,9 @@ class ShelfOutlet : public LinkOutlet {
 
   static Order order_of(const ShelfMessage& message) { return {message.rank, message.number}; }
   [[nodiscard]] Held& first() { return held_.at(sending_.begin()->second); }
-  [[nodiscard]] std::uint64_t next_length() {
+  [[nodiscard]] std::uint64_t next_length(const LinkSession& session) {
     Held& held = first();
-    return std::min<std::uint64_t>(kFragmentBytes, held.message.length - held.sent);
+    return std::min(session.piece(), held.message.length - held.sent);
   }
 
   [[nodiscard]] bool has_unwanted() const {

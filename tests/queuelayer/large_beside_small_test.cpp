@@ -58,12 +58,17 @@ class TwoMachines {
   /// Of large payloads, so far.
   std::uint64_t arrived() const { return arrived_; }
   std::uint64_t under_way() const { return sessions_[0]->bulk_under_way(); }
+  std::int64_t now() const { return now_; }
+  /// By how much time goes on at once: by what the network needs for two kilobytes.
+  std::int64_t step_ns() const {
+    return static_cast<std::int64_t>(2'000 * 1'000'000'000 / network_.bytes_per_second);
+  }
   bool large_is_there() const { return inlets_[kLarge]->count().passed == 1; }
 
   /// Lets a little time pass. Calls `on_small(payload)` for each small message when it arrives.
   template <typename OnSmall>
   void step(OnSmall&& on_small) {
-    now_ += kStepNs;
+    now_ += step_ns();
     receive(0,
             [&](const LinkFrame& frame) { ASSERT_TRUE(outlets_[frame.channel]->on_news(frame)); });
     receive(1, [&](const LinkFrame& frame) {
@@ -78,7 +83,6 @@ class TwoMachines {
   }
 
  private:
-  static constexpr std::int64_t kStepNs = kMs / 10;
   struct Parcel {
     std::int64_t arrives_ns;
     std::string head;
@@ -145,8 +149,8 @@ class TwoMachines {
 };
 
 /// Small messages while a large one passes: before each goes no more of the large one than was
-/// under way when it was sent, and one fragment. Once the window knows the network, that is what
-/// the network holds and about two fragments more.
+/// under way when it was sent, and one fragment. Once the window knows the network, that makes it
+/// later than it would be alone by the time of one fragment at most.
 void pass_beside(QueueType type, std::uint64_t length, const Network& network) {
   TwoMachines two(type, network);
   const auto large = pattern(1, length);
@@ -158,23 +162,24 @@ void pass_beside(QueueType type, std::uint64_t length, const Network& network) {
   struct Sent {
     std::uint64_t arrived;
     std::uint64_t under_way;
+    std::int64_t at_ns;
   };
   std::map<std::uint64_t, Sent> under_way;
   std::uint64_t sent = 0;
-  std::uint64_t most_late = 0;
+  std::int64_t longest_ns = 0;
   const auto on_small = [&](std::string_view payload) {
     const auto number = number_of(std::string(payload));
     ASSERT_TRUE(number && under_way.contains(*number));
     const auto& then = under_way[*number];
     const auto ahead = two.arrived() - then.arrived;
     ASSERT_LE(ahead, then.under_way + kFragmentBytes) << "message " << *number;
-    if (two.arrived() > length / 2) most_late = std::max(most_late, ahead);
+    if (two.arrived() > length / 2) longest_ns = std::max(longest_ns, two.now() - then.at_ns);
     under_way.erase(*number);
   };
   for (std::uint64_t steps = 0; !two.large_is_there() || !under_way.empty(); ++steps) {
     ASSERT_LT(steps, 10'000'000u) << "it does not arrive";
     if (steps % 7 == 0 && !two.large_is_there() && small.writer().ready(8)) {
-      under_way[sent] = {two.arrived(), two.under_way()};
+      under_way[sent] = {two.arrived(), two.under_way(), two.now()};
       ASSERT_EQ(small.send(numbered(sent++, 8)), Posted::kYes);
     }
     two.step(on_small);
@@ -185,9 +190,11 @@ void pass_beside(QueueType type, std::uint64_t length, const Network& network) {
     }
   }
   EXPECT_GT(sent, 100u);
-  const auto held = network.bytes_per_second *
-                    static_cast<std::uint64_t>(2 * network.delay_ns + kMs / 5) / 1'000'000'000;
-  EXPECT_LE(most_late, std::max(held, LinkWindow::kSmallest) + 3 * kFragmentBytes);
+  // Alone, it takes the delay, and up to one step at either end.
+  const auto alone_ns = network.delay_ns + 2 * two.step_ns();
+  const auto fragment_ns =
+      static_cast<std::int64_t>(kFragmentBytes * 1'000'000'000 / network.bytes_per_second);
+  EXPECT_LE(longest_ns, alone_ns + fragment_ns);
   std::string got;
   ASSERT_EQ(two.receiver().receiver(kLarge, 1).receive(got), Received::kMessage);
   EXPECT_TRUE(got == large);
