@@ -29,49 +29,27 @@ constexpr std::size_t kAround = kNonce + kTag;
 constexpr std::string_view kPurpose = "mvm aes-gcm 1";
 
 struct CryptoFunctions {
-  decltype(&RAND_bytes) random = nullptr;
-  decltype(&OPENSSL_cleanse) cleanse = nullptr;
-  decltype(&EVP_KDF_fetch) fetch_kdf = nullptr;
-  decltype(&EVP_KDF_free) free_kdf = nullptr;
-  decltype(&EVP_KDF_CTX_new) make_derivation = nullptr;
-  decltype(&EVP_KDF_CTX_free) free_derivation = nullptr;
-  decltype(&EVP_KDF_derive) derive = nullptr;
-  decltype(&OSSL_PARAM_construct_utf8_string) text_parameter = nullptr;
-  decltype(&OSSL_PARAM_construct_octet_string) bytes_parameter = nullptr;
-  decltype(&OSSL_PARAM_construct_end) end_parameter = nullptr;
-  decltype(&EVP_aes_256_gcm) aes_256_gcm = nullptr;
-  decltype(&EVP_CIPHER_CTX_new) make_cipher = nullptr;
-  decltype(&EVP_CIPHER_CTX_free) free_cipher = nullptr;
-  decltype(&EVP_CIPHER_CTX_ctrl) control = nullptr;
-  decltype(&EVP_CipherInit_ex) init = nullptr;
-  decltype(&EVP_CipherUpdate) update = nullptr;
-  decltype(&EVP_CipherFinal_ex) finish = nullptr;
+  SharedLibrary library;
+  decltype(&RAND_bytes) random = library.find("RAND_bytes");
+  decltype(&OPENSSL_cleanse) cleanse = library.find("OPENSSL_cleanse");
+  decltype(&EVP_KDF_fetch) fetch_kdf = library.find("EVP_KDF_fetch");
+  decltype(&EVP_KDF_free) free_kdf = library.find("EVP_KDF_free");
+  decltype(&EVP_KDF_CTX_new) make_derivation = library.find("EVP_KDF_CTX_new");
+  decltype(&EVP_KDF_CTX_free) free_derivation = library.find("EVP_KDF_CTX_free");
+  decltype(&EVP_KDF_derive) derive = library.find("EVP_KDF_derive");
+  decltype(&OSSL_PARAM_construct_utf8_string) text_parameter =
+      library.find("OSSL_PARAM_construct_utf8_string");
+  decltype(&OSSL_PARAM_construct_octet_string) bytes_parameter =
+      library.find("OSSL_PARAM_construct_octet_string");
+  decltype(&OSSL_PARAM_construct_end) end_parameter = library.find("OSSL_PARAM_construct_end");
+  decltype(&EVP_aes_256_gcm) aes_256_gcm = library.find("EVP_aes_256_gcm");
+  decltype(&EVP_CIPHER_CTX_new) make_cipher = library.find("EVP_CIPHER_CTX_new");
+  decltype(&EVP_CIPHER_CTX_free) free_cipher = library.find("EVP_CIPHER_CTX_free");
+  decltype(&EVP_CIPHER_CTX_ctrl) control = library.find("EVP_CIPHER_CTX_ctrl");
+  decltype(&EVP_CipherInit_ex) init = library.find("EVP_CipherInit_ex");
+  decltype(&EVP_CipherUpdate) update = library.find("EVP_CipherUpdate");
+  decltype(&EVP_CipherFinal_ex) finish = library.find("EVP_CipherFinal_ex");
 };
-
-Result<CryptoFunctions> load() {
-  auto library = SharedLibrary::load(kAesGcmLibrary);
-  if (!library) return fail(library.error());
-  CryptoFunctions functions;
-  library->find("RAND_bytes", functions.random)
-      .find("OPENSSL_cleanse", functions.cleanse)
-      .find("EVP_KDF_fetch", functions.fetch_kdf)
-      .find("EVP_KDF_free", functions.free_kdf)
-      .find("EVP_KDF_CTX_new", functions.make_derivation)
-      .find("EVP_KDF_CTX_free", functions.free_derivation)
-      .find("EVP_KDF_derive", functions.derive)
-      .find("OSSL_PARAM_construct_utf8_string", functions.text_parameter)
-      .find("OSSL_PARAM_construct_octet_string", functions.bytes_parameter)
-      .find("OSSL_PARAM_construct_end", functions.end_parameter)
-      .find("EVP_aes_256_gcm", functions.aes_256_gcm)
-      .find("EVP_CIPHER_CTX_new", functions.make_cipher)
-      .find("EVP_CIPHER_CTX_free", functions.free_cipher)
-      .find("EVP_CIPHER_CTX_ctrl", functions.control)
-      .find("EVP_CipherInit_ex", functions.init)
-      .find("EVP_CipherUpdate", functions.update)
-      .find("EVP_CipherFinal_ex", functions.finish);
-  if (const auto complete = library->complete(); !complete) return fail(complete.error());
-  return functions;
-}
 
 /// A channel's key, wiped when it is not needed any more.
 class ChannelKey {
@@ -208,7 +186,7 @@ class AesGcmCodec : public Codec {
 }  // namespace
 
 Result<std::unique_ptr<Codec>> make_aes_gcm(GroupSecret secret, std::uint64_t channel) {
-  static const Result<CryptoFunctions> functions = load();
+  static const auto functions = load_functions<CryptoFunctions>(kAesGcmLibrary);
   if (!functions) return fail(ErrorCode::kCodec, "codec 'aes-gcm': ", functions.error().message);
   if (std::ranges::all_of(secret, [](unsigned char byte) { return byte == 0; })) {
     return fail(ErrorCode::kCodec,

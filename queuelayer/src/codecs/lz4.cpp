@@ -20,21 +20,11 @@ constexpr std::uint64_t kMaxRatio = 255;
 constexpr std::size_t kTrailer = 5;
 
 struct Lz4Functions {
-  decltype(&LZ4_compress_fast) compress_fast = nullptr;
-  decltype(&LZ4_compress_HC) compress_thoroughly = nullptr;
-  decltype(&LZ4_decompress_safe) decompress = nullptr;
+  SharedLibrary library;
+  decltype(&LZ4_compress_fast) compress_fast = library.find("LZ4_compress_fast");
+  decltype(&LZ4_compress_HC) compress_thoroughly = library.find("LZ4_compress_HC");
+  decltype(&LZ4_decompress_safe) decompress = library.find("LZ4_decompress_safe");
 };
-
-Result<Lz4Functions> load() {
-  auto library = SharedLibrary::load(kLz4Library);
-  if (!library) return fail(library.error());
-  Lz4Functions functions;
-  library->find("LZ4_compress_fast", functions.compress_fast)
-      .find("LZ4_compress_HC", functions.compress_thoroughly)
-      .find("LZ4_decompress_safe", functions.decompress);
-  if (const auto complete = library->complete(); !complete) return fail(complete.error());
-  return functions;
-}
 
 const char* chars(const std::byte* bytes) {
   return reinterpret_cast<const char*>(bytes);
@@ -59,22 +49,22 @@ class Lz4Codec : public Codec {
     // There is room only for what is worth it: the compressor gives up when that is full.
     const auto length = compress(plain, *memory, plain.size() - kTrailer);
     if (length == 0) return store_as_is(plain, space);
-    put_u32(*memory + length, static_cast<std::uint32_t>(plain.size()));
-    (*memory)[length + kTrailer - 1] = kCompressed;
+    auto* behind = *memory + length;
+    put_little(behind, static_cast<std::uint32_t>(plain.size()));
+    *behind = kCompressed;
     return space.first(length + kTrailer);
   }
 
   Result<ConstBytes> decode(ConstBytes encoded, std::size_t limit, CodecBuffer& space) override {
-    if (encoded.empty()) return fail(ErrorCode::kCodec, "an empty message is not compressed");
-    if (encoded.back() == kStored) {
-      if (encoded.size() - 1 > limit) return over_limit(encoded.size() - 1, limit);
-      return encoded.first(encoded.size() - 1);
-    }
-    if (encoded.back() != kCompressed || encoded.size() <= kTrailer) {
+    const auto form = read_form(encoded, limit);
+    if (!form) return fail(form.error());
+    if (!form->compressed) return form->bytes;
+    if (encoded.size() <= kTrailer) {
       return fail(ErrorCode::kCodec, "the message is damaged: it does not end as it must");
     }
     const auto block = encoded.first(encoded.size() - kTrailer);
-    const std::uint64_t length = get_u32(block.data() + block.size());
+    const auto* behind = block.data() + block.size();
+    const std::uint64_t length = get_little<std::uint32_t>(behind);
     if (length > limit) return over_limit(length, limit);
     if (block.size() > kMaxMessage.count || length > block.size() * kMaxRatio) {
       return fail(ErrorCode::kCodec, "the message is damaged: ", block.size(),
@@ -111,7 +101,7 @@ class Lz4Codec : public Codec {
 }  // namespace
 
 Result<std::unique_ptr<Codec>> make_lz4(std::int32_t level) {
-  static const Result<Lz4Functions> functions = load();
+  static const auto functions = load_functions<Lz4Functions>(kLz4Library);
   if (!functions) return fail(ErrorCode::kCodec, "codec 'lz4': ", functions.error().message);
   if (level < -65536 || level > LZ4HC_CLEVEL_MAX) {
     return fail(ErrorCode::kCodec, "codec 'lz4': there is no level ", level,

@@ -28,10 +28,10 @@ std::string SharedLibrary::path() const {
   return error ? library_.file : path.string();
 }
 
-void* SharedLibrary::look_up(const char* symbol) {
+SharedLibrary::Symbol SharedLibrary::find(const char* symbol) {
   void* const found = ::dlsym(handle_, symbol);
   if (found == nullptr && missing_.empty()) missing_ = symbol;
-  return found;
+  return {found};
 }
 
 Result<void> SharedLibrary::complete() const {

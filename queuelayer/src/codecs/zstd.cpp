@@ -15,43 +15,22 @@ namespace {
 constexpr std::uint64_t kMaxRatio = 32 * 1024;
 
 struct ZstdFunctions {
-  decltype(&ZSTD_createCCtx) make_compressor = nullptr;
-  decltype(&ZSTD_freeCCtx) free_compressor = nullptr;
-  decltype(&ZSTD_CCtx_setParameter) set_parameter = nullptr;
-  decltype(&ZSTD_compress2) compress = nullptr;
-  decltype(&ZSTD_createDCtx) make_decompressor = nullptr;
-  decltype(&ZSTD_freeDCtx) free_decompressor = nullptr;
-  decltype(&ZSTD_getFrameContentSize) content_size = nullptr;
-  decltype(&ZSTD_findFrameCompressedSize) frame_size = nullptr;
-  decltype(&ZSTD_decompressDCtx) decompress = nullptr;
-  decltype(&ZSTD_isError) is_error = nullptr;
-  decltype(&ZSTD_getErrorCode) error_code = nullptr;
-  decltype(&ZSTD_getErrorName) error_name = nullptr;
-  decltype(&ZSTD_minCLevel) least_level = nullptr;
-  decltype(&ZSTD_maxCLevel) greatest_level = nullptr;
+  SharedLibrary library;
+  decltype(&ZSTD_createCCtx) make_compressor = library.find("ZSTD_createCCtx");
+  decltype(&ZSTD_freeCCtx) free_compressor = library.find("ZSTD_freeCCtx");
+  decltype(&ZSTD_CCtx_setParameter) set_parameter = library.find("ZSTD_CCtx_setParameter");
+  decltype(&ZSTD_compress2) compress = library.find("ZSTD_compress2");
+  decltype(&ZSTD_createDCtx) make_decompressor = library.find("ZSTD_createDCtx");
+  decltype(&ZSTD_freeDCtx) free_decompressor = library.find("ZSTD_freeDCtx");
+  decltype(&ZSTD_getFrameContentSize) content_size = library.find("ZSTD_getFrameContentSize");
+  decltype(&ZSTD_findFrameCompressedSize) frame_size = library.find("ZSTD_findFrameCompressedSize");
+  decltype(&ZSTD_decompressDCtx) decompress = library.find("ZSTD_decompressDCtx");
+  decltype(&ZSTD_isError) is_error = library.find("ZSTD_isError");
+  decltype(&ZSTD_getErrorCode) error_code = library.find("ZSTD_getErrorCode");
+  decltype(&ZSTD_getErrorName) error_name = library.find("ZSTD_getErrorName");
+  decltype(&ZSTD_minCLevel) least_level = library.find("ZSTD_minCLevel");
+  decltype(&ZSTD_maxCLevel) greatest_level = library.find("ZSTD_maxCLevel");
 };
-
-Result<ZstdFunctions> load() {
-  auto library = SharedLibrary::load(kZstdLibrary);
-  if (!library) return fail(library.error());
-  ZstdFunctions functions;
-  library->find("ZSTD_createCCtx", functions.make_compressor)
-      .find("ZSTD_freeCCtx", functions.free_compressor)
-      .find("ZSTD_CCtx_setParameter", functions.set_parameter)
-      .find("ZSTD_compress2", functions.compress)
-      .find("ZSTD_createDCtx", functions.make_decompressor)
-      .find("ZSTD_freeDCtx", functions.free_decompressor)
-      .find("ZSTD_getFrameContentSize", functions.content_size)
-      .find("ZSTD_findFrameCompressedSize", functions.frame_size)
-      .find("ZSTD_decompressDCtx", functions.decompress)
-      .find("ZSTD_isError", functions.is_error)
-      .find("ZSTD_getErrorCode", functions.error_code)
-      .find("ZSTD_getErrorName", functions.error_name)
-      .find("ZSTD_minCLevel", functions.least_level)
-      .find("ZSTD_maxCLevel", functions.greatest_level);
-  if (const auto complete = library->complete(); !complete) return fail(complete.error());
-  return functions;
-}
 
 class ZstdCodec : public Codec {
  public:
@@ -84,15 +63,10 @@ class ZstdCodec : public Codec {
   }
 
   Result<ConstBytes> decode(ConstBytes encoded, std::size_t limit, CodecBuffer& space) override {
-    if (encoded.empty()) return fail(ErrorCode::kCodec, "an empty message is not compressed");
-    const auto frame = encoded.first(encoded.size() - 1);
-    if (encoded.back() == kStored) {
-      if (frame.size() > limit) return over_limit(frame.size(), limit);
-      return frame;
-    }
-    if (encoded.back() != kCompressed) {
-      return fail(ErrorCode::kCodec, "the message is damaged: it does not end as it must");
-    }
+    const auto form = read_form(encoded, limit);
+    if (!form) return fail(form.error());
+    if (!form->compressed) return form->bytes;
+    const auto frame = form->bytes;
     const auto length = announced_length(frame);
     if (!length) return fail(length.error());
     if (*length > limit) return over_limit(*length, limit);
@@ -149,7 +123,7 @@ class ZstdCodec : public Codec {
 }  // namespace
 
 Result<std::unique_ptr<Codec>> make_zstd(std::int32_t level) {
-  static const Result<ZstdFunctions> functions = load();
+  static const auto functions = load_functions<ZstdFunctions>(kZstdLibrary);
   if (!functions) return fail(ErrorCode::kCodec, "codec 'zstd': ", functions.error().message);
   const auto least = functions->least_level();
   const auto greatest = functions->greatest_level();
