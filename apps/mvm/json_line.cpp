@@ -22,6 +22,10 @@ JsonLine& JsonLine::add(std::string_view name, int value) {
   return add_raw(name, dump(value));
 }
 
+JsonLine& JsonLine::add(std::string_view name, std::uint64_t value) {
+  return add_raw(name, dump(value));
+}
+
 JsonLine& JsonLine::add(std::string_view name, double value) {
   return add_raw(name, dump(value));
 }

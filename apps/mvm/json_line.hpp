@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,7 @@ class JsonLine {
     return add_raw(name, value ? "true" : "false");
   }
   JsonLine& add(std::string_view name, int value);
+  JsonLine& add(std::string_view name, std::uint64_t value);
   JsonLine& add(std::string_view name, double value);
   JsonLine& add_null(std::string_view name) { return add_raw(name, "null"); }
 

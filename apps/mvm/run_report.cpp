@@ -55,6 +55,15 @@ class LineReport : public RunReport {
     complain(words);
   }
 
+  void on_waiting_port(std::string_view group, const run::WaitingPort& port) override {
+    if (quiet_) return;
+    output_.end_line();
+    progress_.clear();
+    complain(text(group, ": all tasks have ended; port '", port.name, "' holds ", port.messages,
+                  port.messages == 1 ? " message" : " messages", " for another ",
+                  to_string(port.linger), ": mvm dequeue ", group, ' ', port.name));
+  }
+
   void conclude(const run::GroupOutcome& outcome, const std::filesystem::path& directory) override {
     output_.end_line();
     progress_.clear();
@@ -97,6 +106,15 @@ class JsonReport : public RunReport {
 
   void on_deadlock(const queue::GroupWaits&, std::string_view words) override {
     write(JsonLine().add("event", "deadlock").add("text", words));
+  }
+
+  void on_waiting_port(std::string_view group, const run::WaitingPort& port) override {
+    write(JsonLine()
+              .add("event", "waiting_port")
+              .add("group", group)
+              .add("port", port.name)
+              .add("messages", port.messages)
+              .add("linger_seconds", std::chrono::duration<double>(port.linger).count()));
   }
 
   void conclude(const run::GroupOutcome& outcome, const std::filesystem::path& directory) override {

@@ -96,6 +96,40 @@ TEST(OpenPorts, SeveralStatementsOfOnePortAddUp) {
   EXPECT_EQ(made.machine(0).outside[1].receives.size(), 3u);
 }
 
+PlannedProfile lingering(const std::string& first, const std::string& second) {
+  return PlannedProfile(text(R"(<job name="a" count="2"><source>job.cpp</source></job>
+    <job name="b"><source>job.cpp</source></job>
+    <topology>
+      <open port="done" from="a.out")",
+                             first, R"(/>
+      <open port="done" from="b.out")",
+                             second, R"(/>
+      <open port="log" from="b.log"/>
+      <open port="jobs" to="b.in"/>
+    </topology>)"));
+}
+
+TEST(OpenPorts, NameHowLongTheirMessagesWait) {
+  using std::chrono::milliseconds;
+  const auto linger_of_done = [](const PlannedProfile& made) {
+    EXPECT_EQ(made.refusal(), "");
+    const auto& outputs = made.plan().outputs;
+    EXPECT_EQ(outputs.size(), 2u);
+    EXPECT_EQ(outputs.at(1).name, "log");
+    EXPECT_EQ(outputs.at(1).linger, kDefaultLinger);
+    return outputs.at(0).linger;
+  };
+  EXPECT_EQ(linger_of_done(lingering("", "")), kDefaultLinger);
+  EXPECT_EQ(linger_of_done(lingering(R"( linger="1.5s")", "")), milliseconds(1500));
+  EXPECT_EQ(linger_of_done(lingering("", R"( linger="0s")")), milliseconds(0));
+  EXPECT_EQ(linger_of_done(lingering(R"( linger="1min")", R"( linger="60s")")),
+            milliseconds(60000));
+  const auto json = nlohmann::json::parse(
+      plan_json(lingering("", "").profile(), lingering(R"( linger="1.5s")", "").plan()));
+  EXPECT_EQ(json["outside"][0]["linger_seconds"], 1.5);
+  EXPECT_FALSE(json["outside"][2].contains("linger_seconds"));
+}
+
 TEST(OpenPorts, TakeTheirSpreadFromTheTypeOfTheQueue) {
   const auto made = farm("", 1, R"(<queue on="worker.in" type="shared"/>)");
   made.expect_sound();

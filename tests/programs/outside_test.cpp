@@ -32,12 +32,13 @@ constexpr const char* kService = R"(<?xml version="1.0"?>
   <param name="capacity" type="int" default="64"/>
   <param name="machines" type="int" default="1"/>
   <param name="codec" type="string" default="raw"/>
+  <param name="linger" type="string" default="10s"/>
   <job name="worker" count="${workers}">
     <command stdin="in" stdout="out" format="${format}">${work}</command>
   </job>
   <topology>
     <open port="jobs" to="worker.in" spread="shared"/>
-    <open port="results" from="worker.out"/>
+    <open port="results" from="worker.out" linger="${linger}"/>
   </topology>
   <queues>
     <queue on="*.*" capacity="${capacity}" codec="${codec}"/>
@@ -108,6 +109,24 @@ class OutsideTest : public testing::Test {
     for (const auto& channel : told.at("channels")) {
       EXPECT_EQ(channel.at("enqueued"), channel.at("dequeued")) << channel.dump();
     }
+  }
+
+  /// What `mvm run` says when it stays for those who dequeue.
+  static nlohmann::json waiting_port(RunningProgram& group) {
+    EXPECT_TRUE(group.read_until("waiting_port", kPatience)) << group.output() << group.errors();
+    for (const auto& line : lines_of(group.output())) {
+      if (line.find("waiting_port") != std::string::npos) return nlohmann::json::parse(line);
+    }
+    return {};
+  }
+
+  std::uint64_t left_at(const std::string& port) {
+    std::uint64_t left = 0;
+    const auto told = summary();
+    for (const auto& channel : told.at("channels")) {
+      if (channel.at("to") == port) left += channel.at("left").get<std::uint64_t>();
+    }
+    return left;
   }
 
   ProgramRunner runner_;
@@ -264,6 +283,122 @@ TEST_F(OutsideTest, QueuesFillUpToAProgramThatDoesNotRead) {
   for (const auto& channel : summary().at("channels")) {
     EXPECT_LE(channel.at("high_water").get<int>(), 4) << channel.dump();
   }
+}
+
+TEST_F(OutsideTest, ALateDequeuerGetsWhatEndedTasksHadSent) {
+  for (const auto* machines : {"1", "3"}) {
+    SCOPED_TRACE(machines);
+    auto group = start({"linger=1h", "workers=4", text("machines=", machines)});
+    expect_success(shell("seq 40 | $MVM enqueue lab jobs --end"));
+    const auto told = waiting_port(group);
+    EXPECT_EQ(told.at("port"), "results");
+    EXPECT_EQ(told.at("messages"), 40);
+    EXPECT_EQ(told.at("linger_seconds"), 3600.0);
+    const auto live = nlohmann::json::parse(shell("$MVM inspect lab -o json").output);
+    EXPECT_EQ(live.at("state"), "LINGERING");
+    for (const auto& task : live.at("tasks")) EXPECT_EQ(task.at("condition"), "ended");
+
+    const auto late = shell("$MVM dequeue lab results");
+    expect_success(late);
+    EXPECT_EQ(numbers_of(lines_of(late.output)), numbers_to(40));
+    EXPECT_EQ(lines_of(late.output).size(), 40u);
+    expect_success(group.finish());
+    expect_all_received();
+    std::filesystem::remove_all(runner_.folder() / "mvm-runs");
+  }
+}
+
+TEST_F(OutsideTest, ALingeringGroupServesOneAfterTheOther) {
+  auto group = start({"linger=1h"});
+  expect_success(shell("seq 40 | $MVM enqueue lab jobs --end"));
+  (void)waiting_port(group);
+  EXPECT_EQ(shell("$MVM enqueue lab jobs </dev/null").status.code, 1);
+  EXPECT_EQ(shell("$MVM dequeue lab jobs").status.code, 1);
+  const auto done = shell(
+      "$MVM dequeue lab results -n 1; $MVM dequeue lab results -n 9; "
+      "$MVM inspect lab >/dev/null || exit 1; $MVM dequeue lab results");
+  expect_success(done);
+  EXPECT_EQ(lines_of(done.output), lines_of(shell("seq 40").output));
+  expect_success(group.finish());
+  expect_all_received();
+}
+
+TEST_F(OutsideTest, TheCommandThatALingeringGroupNamesTakesItsMessages) {
+  runner_.write("lab/lab.mvm.xml", R"(<?xml version="1.0"?>
+<profile xmlns="urn:mvm:profile:1" name="lab">
+  <job name="counter"><command stdout="out">seq 5</command></job>
+  <topology><open port="numbers" from="counter.out" linger="1h"/></topology>
+</profile>
+)");
+  auto group = runner_.start_mvm({"run", "lab"});
+  ASSERT_TRUE(group.read_until(" numbers\n", kPatience)) << group.errors();
+  const auto words = group.errors();
+  EXPECT_NE(words.find(": all tasks have ended; port 'numbers' holds 5 messages for another 60 min: "),
+            std::string::npos)
+      << words;
+  const auto command = words.find(": mvm dequeue ") + 2;
+  const auto late =
+      shell("$MVM" + words.substr(command + 3, words.find('\n', command) - command - 3));
+  EXPECT_EQ(late.output, "1\n2\n3\n4\n5\n") << words << late.errors;
+  expect_success(group.finish());
+}
+
+TEST_F(OutsideTest, AGroupLingersNoLongerThanItsProfileSays) {
+  for (const auto* linger : {"0s", "50ms"}) {
+    SCOPED_TRACE(linger);
+    auto group = start({text("linger=", linger)});
+    expect_success(shell("seq 40 | $MVM enqueue lab jobs --end"));
+    const auto done = group.finish();
+    expect_success(done);
+    EXPECT_EQ(done.output.find("waiting_port") == std::string::npos, linger[0] == '0');
+    EXPECT_EQ(summary().at("state"), "COMPLETED");
+    EXPECT_EQ(left_at("outside.results"), 40u);
+    std::filesystem::remove_all(runner_.folder() / "mvm-runs");
+  }
+}
+
+TEST_F(OutsideTest, AnInterruptEndsTheLingeringOfAGroupThatHasEndedWell) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    SCOPED_TRACE(signal);
+    auto group = start({"linger=1h"});
+    expect_success(shell("seq 40 | $MVM enqueue lab jobs --end"));
+    (void)waiting_port(group);
+    EXPECT_EQ(lines_of(shell("$MVM dequeue lab results -n 4").output).size(), 4u);
+    group.send_signal(signal);
+    expect_success(group.finish());
+    EXPECT_EQ(summary().at("state"), "COMPLETED");
+    EXPECT_EQ(left_at("outside.results"), 36u);
+    std::filesystem::remove_all(runner_.folder() / "mvm-runs");
+  }
+}
+
+/// The pause can be too short to see a group that ends too early, never too long for one that
+/// stays.
+TEST_F(OutsideTest, AConnectedDequeuerIsWaitedForBeyondTheTimeToLinger) {
+  auto group = start({"linger=10ms"});
+  const auto done = shell(
+      "$MVM dequeue lab results >out & reader=$!; echo 0 | $MVM enqueue lab jobs; "
+      "until [ -s out ]; do sleep 0.01; done; kill -STOP $reader; "
+      "seq 40 | $MVM enqueue lab jobs --end; sleep 0.5; kill -CONT $reader; wait $reader");
+  expect_success(done);
+  EXPECT_EQ(lines_of(runner_.read("out")).size(), 41u);
+  expect_success(group.finish());
+  expect_all_received();
+}
+
+TEST_F(OutsideTest, OnlyAGroupThatEndsWellLingers) {
+  {
+    auto group = start({"linger=1h", "work=cat; exit 7"});
+    expect_success(shell("seq 40 | $MVM enqueue lab jobs --end"));
+    EXPECT_EQ(group.finish(kPatience).status.code, 7);
+    EXPECT_EQ(left_at("outside.results"), 40u);
+    std::filesystem::remove_all(runner_.folder() / "mvm-runs");
+  }
+  auto group = start({"linger=1h"});
+  expect_success(shell("seq 40 | $MVM enqueue lab jobs"));
+  group.send_signal(SIGINT);
+  EXPECT_EQ(group.finish(kPatience).status.code, 130);
+  EXPECT_EQ(summary().at("state"), "CANCELLED");
 }
 
 TEST_F(OutsideTest, WhatCannotBeIsRefusedWithWords) {

@@ -207,9 +207,10 @@ Verb dequeue_verb() {
            "lost. When it is killed, or its output is closed, what it had not written goes back to "
            "the group, for the next one; messages that a killed program wrote in its last "
            "moment, 256 KiB at most, may be given again.",
-           "When the tasks of the group have ended, it waits for the programs that dequeue to get "
-           "the rest; what nobody dequeues is left in the queue, so begin before the tasks' input "
-           "ends."},
+           "When the tasks of the group have ended, it stays for the programs that dequeue to get "
+           "the rest. Where none does, messages wait for one, for the time that the profile names: "
+           "<open port=\"PORT\" from=\"JOB.PORT\" linger=\"10s\"/>. What nobody takes by then "
+           "is left in the queue, and counted in the summary."},
       .positionals = {{.name = "GROUP",
                        .help = "A group id, the unique beginning of one, or a run directory.",
                        .kind = WordKind::kGroup},

@@ -11,6 +11,7 @@
 #include <mvm/base/subprocess.hpp>
 #include <mvm/base/unique_fd.hpp>
 #include <mvm/run/group_door.hpp>
+#include <mvm/run/known_group.hpp>
 #include <mvm/run/run_directory.hpp>
 
 #include "arguments.hpp"

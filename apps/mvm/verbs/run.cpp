@@ -136,6 +136,9 @@ Verb run_verb() {
            "all tasks together, and passes on what they print, each line tagged with its task.",
            "The first failed task ends the group. SIGINT (Ctrl-C) asks all tasks to end; a second "
            "one kills them. When mvm itself is killed, everything that it started ends too.",
+           "When all tasks have ended well and an open port still holds messages, the group stays "
+           "for those who dequeue, for the time that the profile names (linger), and a line says "
+           "how to take them. SIGINT ends that, and the run has succeeded.",
            "Every run leaves a run directory with the plan, the logs, the collected outputs and "
            "summary.json."},
       .positionals = {profile_positional()},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <mvm/model/plan.hpp>
 
+#include <algorithm>
 #include <utility>
 
 #include "placement.hpp"
@@ -10,6 +11,21 @@
 #include "wiring.hpp"
 
 namespace mvm::model {
+namespace {
+
+/// The statements of one port name one time, or none does.
+std::vector<OutputPort> output_ports(const Profile& profile) {
+  std::vector<OutputPort> outputs;
+  for (const auto& open : profile.openings) {
+    if (open.enters) continue;
+    auto known = std::ranges::find(outputs, open.port, &OutputPort::name);
+    if (known == outputs.end()) known = outputs.insert(known, {open.port, kDefaultLinger});
+    if (open.linger) known->linger = *open.linger;
+  }
+  return outputs;
+}
+
+}  // namespace
 
 std::expected<Plan, Diagnostics> make_plan(const Profile& profile, Topology topology,
                                            const std::vector<std::uint32_t>& cores,
@@ -21,6 +37,7 @@ std::expected<Plan, Diagnostics> make_plan(const Profile& profile, Topology topo
   plan.group = std::move(group);
   plan.topology = std::move(topology);
   plan.machines = *std::move(machines);
+  plan.outputs = output_ports(profile);
   // Before anything costs much.
   auto too_large = check_team_size(profile, plan.topology.vertices.size(), plan.machines.size());
   if (!too_large.empty()) return std::unexpected(report(std::move(too_large)));

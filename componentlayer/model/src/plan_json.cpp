@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include <mvm/model/plan.hpp>
@@ -99,15 +101,18 @@ Json channels_json(const Plan& plan) {
 }
 
 /// The ports that programs outside can use.
-Json outside_json(const queue::WiringPlan& first) {
+Json outside_json(const Plan& plan) {
   Json all = Json::array();
-  for (const auto& port : first.outside) {
+  for (const auto& port : plan.wiring.front().outside) {
     const bool enters = port.receives.empty();
     Json json = {{"port", port.name}, {"direction", enters ? "in" : "out"}};
     if (enters) {
       Json spreads = Json::array();
       for (const auto& group : port.sends) spreads.push_back(queue::to_string(group.spread));
       json["spreads"] = std::move(spreads);
+    } else {
+      const auto output = std::ranges::find(plan.outputs, port.name, &OutputPort::name);
+      json["linger_seconds"] = std::chrono::duration<double>(output->linger).count();
     }
     all.push_back(std::move(json));
   }
@@ -133,7 +138,7 @@ std::string plan_json(const Profile& profile, const Plan& plan) {
                {"tasks", Json::array()},
                {"edges", Json::array()},
                {"channels", channels_json(plan)},
-               {"outside", outside_json(plan.wiring.front())},
+               {"outside", outside_json(plan)},
                {"roots", roots_json(profile, plan)}};
   for (const auto& machine : plan.machines) json["machines"].push_back(machine_json(machine));
   for (std::uint32_t v = 0; v < plan.topology.vertices.size(); ++v) {

@@ -62,6 +62,7 @@ class Expansion {
                                          std::optional<queue::Spread> written) const;
   bool check_shared(queue::Spread spread, std::uint32_t receivers, const Place& place);
   bool check_direction(const OpenStatement& open);
+  void check_linger(const OpenStatement& open);
   std::optional<std::uint32_t> job_number(const std::string& name, const Place& place);
   std::optional<std::vector<std::uint32_t>> vertices_under(const GraphStatement& graph);
   std::optional<std::vector<std::uint32_t>> intern_ports(const GraphStatement& graph,
@@ -82,8 +83,9 @@ class Expansion {
   std::vector<std::string> job_names_;
   std::vector<std::uint32_t> first_vertex_;  // by job
   std::unordered_map<std::string, std::uint32_t> port_numbers_;
-  std::unordered_map<std::uint64_t, std::uint32_t> claims_;       // (job, port) to its graph
-  std::unordered_map<std::string, const OpenStatement*> opened_;  // the first of each port
+  std::unordered_map<std::uint64_t, std::uint32_t> claims_;        // (job, port) to its graph
+  std::unordered_map<std::string, const OpenStatement*> opened_;   // the first of each port
+  std::unordered_map<std::string, const OpenStatement*> lingers_;  // the first that names a time
 };
 
 std::optional<std::uint32_t> Expansion::job_number(const std::string& name, const Place& place) {
@@ -320,9 +322,21 @@ bool Expansion::check_direction(const OpenStatement& open) {
   return false;
 }
 
+/// A port waits as a whole. What is wrong about the time leaves the edges as they are.
+void Expansion::check_linger(const OpenStatement& open) {
+  if (!open.linger) return;
+  const auto [first, added] = lingers_.try_emplace(open.port, &open);
+  if (added || first->second->linger == open.linger) return;
+  const auto& place = first->second->place;
+  complain(open.place, "port '", open.port, "' has linger=\"", mvm::to_string(*open.linger),
+           "\" here and linger=\"", mvm::to_string(*first->second->linger), "\" at ", place.file,
+           ":", place.line, ": name one time, at one of them");
+}
+
 bool Expansion::expand(const OpenStatement& open, std::uint32_t number) {
   const auto tasks = tasks_at(open.end, open.place);
   if (!tasks || !check_direction(open)) return false;
+  check_linger(open);
   const auto spread = open.enters ? spread_to(open.end, open.spread) : queue::Spread::kOneToOne;
   if (!spread) return false;
   if (open.enters && *spread == queue::Spread::kOneToOne && tasks->count > 1) {

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <set>
 
+#include <mvm/base/units.hpp>
 #include <mvm/model/shape.hpp>
 
 #include "selector.hpp"
@@ -104,6 +105,7 @@ class TopologyReader {
                         "spread of <open> belongs to to=; messages that leave are received by "
                         "whoever asks: remove it");
     }
+    open.linger = read_linger(element, open.enters);
     const auto port = read_port_name(element);
     if (port) open.port = *port;
     if (end && port && reading_.is_clear(element) && has_room(element)) {
@@ -147,6 +149,19 @@ class TopologyReader {
       spreads.emplace_back(queue::to_string(spread), spread);
     }
     return reading_.choice<queue::Spread>(element, "spread", spreads);
+  }
+
+  std::optional<Duration> read_linger(const XmlElement& element, bool enters) {
+    const auto linger = reading_.duration(element, "linger");
+    if (enters && element.attribute("linger") != nullptr) {
+      reading_.complain(element, "linger",
+                        "linger of <open> belongs to from=; what enters is received by tasks, and "
+                        "the group lasts as long as they do: remove it");
+    } else if (linger && *linger > kMaxLinger) {
+      reading_.complain(element, "linger", "linger of <open> is ", mvm::to_string(*linger),
+                        "; at most ", mvm::to_string(kMaxLinger), " are possible");
+    }
+    return linger;
   }
 
   std::optional<std::string> read_port_name(const XmlElement& element) {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <mvm/base/log.hpp>
 #include <mvm/base/subprocess.hpp>
@@ -74,7 +75,8 @@ GroupConversation::GroupConversation(const model::Plan& plan, const LaunchSettin
                 .to_caller = [this](GroupDoor::Caller caller,
                                     const DoorFrame& frame) { door_->say(caller, frame); },
                 .refuse = [this](GroupDoor::Caller caller,
-                                 const std::string& why) { door_->refuse(caller, why); }}) {
+                                 const std::string& why) { door_->refuse(caller, why); }}),
+      lingering_(plan) {
   outcome_.group = plan.group;
   for (std::uint32_t m = 0; m < plan.wiring.size(); ++m) {
     for (const auto& task : plan.wiring[m].tasks) {
@@ -100,7 +102,7 @@ GroupOutcome GroupConversation::hold() {
     for (auto& member : members_) member.phase = Phase::kDone;
   }
   while (!all_at_least(Phase::kDone)) poll_once();
-  if (released_) outcome_.ran = now() - released_at_;
+  if (released_) outcome_.ran = ended_at_.value_or(now()) - released_at_;
   door_.reset();
   clean_up();
   settle_channels();
@@ -156,6 +158,7 @@ void GroupConversation::poll_once() {
   if (door_) door_->add_descriptors(descriptors);
   const int ready = ::poll(descriptors.data(), descriptors.size(), milliseconds_to_deadline());
   give_up_on_silent();
+  end_lingering_in_time();
   if (ready <= 0) return;
   if (descriptors[0].revents != 0) on_cancel();
   for (std::uint32_t m = 0; m < members_.size(); ++m) {
@@ -171,6 +174,7 @@ void GroupConversation::poll_once() {
 int GroupConversation::milliseconds_to_deadline() {
   auto due = std::min(launch_deadline_.value_or(SteadyTime::max()),
                       leave_deadline_.value_or(SteadyTime::max()));
+  if (linger_deadline_ && outside_.empty()) due = std::min(due, *linger_deadline_);
   if (deadlocks_) due = std::min(due, deadlocks_->tick().value_or(SteadyTime::max()));
   if (door_) due = std::min(due, door_->tick().value_or(SteadyTime::max()));
   if (due == SteadyTime::max()) return -1;
@@ -436,6 +440,8 @@ void GroupConversation::clean_up() {
 void GroupConversation::on_cancel() {
   char buffer[128];  // a signalfd_siginfo, or the count of an eventfd
   if (::read(cancel_, buffer, sizeof buffer) <= 0) return;
+  // The tasks have ended well, and nobody is there.
+  if (state_ == GroupState::kLingering && outside_.empty() && !finishing_) return finish();
   const bool again = ++cancel_requests_ > 1;
   conclude(GroupState::kCancelled, exit_status::kInterrupted, "cancelled");
   if (again && !leave_deadline_) leave_deadline_ = now() + kLeavePatience;
@@ -483,17 +489,42 @@ void GroupConversation::stop_all(control::StopReason reason) {
   stopping_ = true;
   if (deadlocks_) deadlocks_->stop();
   for (auto& member : members_) {
-    if (member.phase < Phase::kEnded) say(member, control::Stop{reason});
+    // Also one that waits for others while it finishes.
+    if (member.phase < Phase::kEnded || finishing_) say(member, control::Stop{reason});
   }
   outside_.end(text("the group has ended: ", outcome_.cause));
   finish_when_ended();
 }
 
 /// What its tasks have sent to programs outside is still theirs to get, unless the group was
-/// stopped.
+/// stopped. Called again when one of them leaves.
 void GroupConversation::finish_when_ended() {
-  if (finishing_ || !all_at_least(Phase::kEnded) || !(stopping_ || outside_.empty())) return;
+  if (finishing_ || !all_at_least(Phase::kEnded)) return;
+  if (!ended_at_) ended_at_ = now();
+  if (stopping_) return finish();
+  if (!outside_.empty()) return;
+  if (concluded_ || !door_ || !lingering_.is_possible()) return finish();
+  linger_deadline_.reset();
+  rounds_.wish([this](const StatusRounds::Statuses& statuses) { linger(statuses); });
+}
+
+void GroupConversation::linger(std::span<const control::Status> statuses) {
+  if (finishing_ || !outside_.empty()) return;
+  linger_deadline_ = lingering_.look(statuses, now());
+  if (!linger_deadline_ || now() >= *linger_deadline_) return finish();
+  if (std::exchange(state_, GroupState::kLingering) == GroupState::kLingering) return;
+  observer_.on_state(state_);
+  for (const auto& port : lingering_.waiting()) observer_.on_waiting_port(plan_.group, port);
+}
+
+void GroupConversation::end_lingering_in_time() {
+  if (linger_deadline_ && outside_.empty() && now() >= *linger_deadline_) finish();
+}
+
+/// The queue VMs have only their figures to tell.
+void GroupConversation::finish() {
   finishing_ = true;
+  linger_deadline_.reset();
   outside_.end("the group has ended");
   for (auto& member : members_) say(member, control::Finish{});
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -18,6 +19,7 @@
 
 #include "channel_figures.hpp"
 #include "deadlock_watch.hpp"
+#include "lingering.hpp"
 #include "outside_sessions.hpp"
 #include "status_rounds.hpp"
 
@@ -68,6 +70,9 @@ class GroupConversation {
   void say(Member& member, const queue::control::Message& message);
   void stop_all(queue::control::StopReason reason);
   void finish_when_ended();
+  void linger(std::span<const queue::control::Status> statuses);
+  void end_lingering_in_time();
+  void finish();
   /// Remembers the first cause; everything later is a consequence.
   void conclude(GroupState state, int exit_status, std::string cause);
   [[nodiscard]] bool all_at_least(Phase phase) const;
@@ -88,6 +93,7 @@ class GroupConversation {
   std::unique_ptr<DeadlockWatch> deadlocks_;  ///< likewise
   std::unique_ptr<GroupDoor> door_;
   OutsideSessions outside_;
+  Lingering lingering_;
   GroupState state_ = GroupState::kStarting;
   GroupOutcome outcome_;
   bool concluded_ = false;
@@ -97,6 +103,8 @@ class GroupConversation {
   int cancel_requests_ = 0;
   SteadyTime started_at_;
   SteadyTime released_at_;
+  std::optional<SteadyTime> ended_at_;         ///< all tasks
+  std::optional<SteadyTime> linger_deadline_;  ///< holds while no program is connected
   std::optional<SteadyTime> launch_deadline_;  ///< until every queue VM has said hello
   std::optional<SteadyTime> leave_deadline_;   ///< after the second request to cancel
 };

@@ -8,8 +8,8 @@
 namespace mvm::run {
 namespace {
 
-constexpr std::array<std::string_view, 10> kStateWords = {
-    "PENDING",   "BUILDING", "STARTING",  "RUNNING", "SUSPENDED",
+constexpr std::array<std::string_view, 11> kStateWords = {
+    "PENDING",   "BUILDING", "STARTING",  "RUNNING", "SUSPENDED", "LINGERING",
     "COMPLETED", "FAILED",   "CANCELLED", "TIMEOUT", "LOST"};
 
 constexpr std::array<std::string_view, 6> kEndWords = {"not-started", "succeeded", "failed",

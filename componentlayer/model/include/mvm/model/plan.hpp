@@ -34,6 +34,12 @@ struct PlanFigures {
   std::uint64_t core_edges_cut = 0;         ///< edges between different cores of one machine
 };
 
+/// A port where programs outside dequeue.
+struct OutputPort {
+  std::string name;
+  Duration linger{0};  ///< how long its messages wait for a program when all tasks have ended
+};
+
 /// The platform specific model of a profile: every task on a machine and a core, every edge a
 /// channel, and per machine the wiring plan that its queue VM will obey. A value.
 struct Plan {
@@ -44,6 +50,7 @@ struct Plan {
   std::vector<std::uint32_t> machine_of;  ///< by vertex
   std::vector<std::int32_t> core_of;      ///< by vertex; -1: not pinned
   PlanFigures figures;
+  std::vector<OutputPort> outputs;
   std::vector<queue::WiringPlan> wiring;  ///< by machine; programs and folders still empty
 };
 

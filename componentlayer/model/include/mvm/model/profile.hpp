@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <filesystem>
@@ -130,6 +131,7 @@ struct OpenStatement {
   bool enters = true;  ///< to=: its messages enter the group; from=: they leave it
   EndSelector end;     ///< the tasks and port that it leads to
   std::optional<queue::Spread> spread;  ///< of to=, as in a link
+  std::optional<Duration> linger;       ///< of from=; nothing: as another statement of the port says
   Place place;
 };
 
@@ -290,6 +292,10 @@ inline constexpr std::uint32_t kMaxDepth = 64;  ///< elements inside elements
 inline constexpr std::uint32_t kMaxJobs = 10'000;
 inline constexpr std::uint32_t kMaxTasks = 1'000'000;
 inline constexpr std::uint32_t kMaxDiagnostics = 100;  ///< then "and more"
+/// How long a group whose tasks have ended stays for who dequeues, where the profile says nothing.
+inline constexpr std::chrono::seconds kDefaultLinger{10};
+inline constexpr std::chrono::hours kMaxLinger{30 * 24};
+
 inline constexpr std::uint32_t kMaxOpenings = 1000;  ///< one thread serves all of them, in turn
 inline constexpr std::uint32_t kMaxPlugins = 100;    ///< each is compiled, and loaded by tasks
 

@@ -21,6 +21,7 @@ enum class GroupState : std::uint8_t {
   kStarting,
   kRunning,
   kSuspended,
+  kLingering,  ///< its tasks have ended; open ports still hold messages for programs outside
   kCompleted,
   kFailed,
   kCancelled,

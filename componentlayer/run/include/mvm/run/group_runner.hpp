@@ -17,6 +17,13 @@
 
 namespace mvm::run {
 
+/// An open port that holds messages which no program has taken, when all tasks have ended.
+struct WaitingPort {
+  std::string name;
+  std::uint64_t messages = 0;
+  Duration linger{0};  ///< how long they are kept
+};
+
 /// Hears what happens to a group, from the thread that called `GroupRunner::run`.
 class GroupObserver {
  public:
@@ -29,6 +36,8 @@ class GroupObserver {
   /// Tasks wait for each other and will for ever. `words` are for people: whole lines. Told once of
   /// each such knot; what follows is up to LaunchSettings::on_deadlock.
   virtual void on_deadlock(const queue::GroupWaits&, std::string_view /*words*/) {}
+  /// Told once of each port that the group stays for, after GroupState::kLingering.
+  virtual void on_waiting_port(std::string_view /*group*/, const WaitingPort&) {}
 };
 
 /// How queue VMs are started, and what is done about their groups.
