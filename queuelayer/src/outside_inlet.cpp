@@ -55,6 +55,10 @@ bool OutsideInlet::has(std::uint32_t session) const {
 void OutsideInlet::data(const control::OutsideData& data) {
   for (auto& session : sessions_) {
     if (session.number != data.session || session.leaving || session.verdict) continue;
+    // Such frames would take memory and no room of the window.
+    if (data.bytes.empty()) {
+      return end(session, OutsideEnd::kRefused, ErrorCode::kProtocol, "it sent data without bytes");
+    }
     session.arrived_bytes += data.bytes.size();
     if (session.arrived_bytes > control::kOutsideWindow.count) {
       return end(session, OutsideEnd::kRefused, ErrorCode::kProtocol,

@@ -352,6 +352,10 @@ TEST_F(OutsideDoorTest, EndsTheSessionsOfThoseWhoBreakTheRules) {
   door_->hear(OutsideLeave{5, OutsideGoing::kFinished});
   EXPECT_EQ(verdict(5).code, ErrorCode::kProtocol);
 
+  door_->hear(OutsideOpen{6, "jobs", OutsideWay::kEnqueue});
+  door_->hear(OutsideData{6, ""});
+  EXPECT_EQ(verdict(6).code, ErrorCode::kProtocol);
+
   door_->hear(OutsideData{99, "of no session"});
   door_->hear(OutsideDone{99, 1, 1});
   door_->hear(OutsideLeave{99, OutsideGoing::kEndPort});

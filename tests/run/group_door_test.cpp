@@ -211,6 +211,21 @@ TEST_F(GroupDoorTest, IsNotHeldUpByACallerWhoDoesNotRead) {
   EXPECT_LE(*due, now() + GroupDoor::kPatience);
 }
 
+/// A program may read its session's frames as late as it likes, but not let them grow for ever.
+TEST_F(GroupDoorTest, ThrowsOutASessionThatSpeaksAndNeverReads) {
+  answer_ = DoorFrame{DoorKind::kOutside, std::string(1000, 'x')};
+  const auto deaf = call_by_hand();
+  const auto word = encode({DoorKind::kOutside, "a frame of a session"});
+  std::size_t most = 0;
+  serve_until([&] {
+    (void)::send(deaf.get(), word.data(), word.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    most = std::max(most, door_->unread(1));
+    return gone_ == 1;
+  });
+  EXPECT_LE(most, 5U << 20);
+  EXPECT_GT(most, 1U << 20);
+}
+
 /// Cut anywhere, a stream of frames gives the same frames; changed anywhere, it gives an error or
 /// other frames, and never more bytes than came.
 TEST(DoorReader, SurvivesAnyBytes) {

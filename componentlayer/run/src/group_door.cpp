@@ -25,6 +25,8 @@ constexpr std::size_t kHeaderSize = 8;
 /// A caller that has asked this often without reading an answer does not mean it well.
 constexpr std::uint32_t kMaxUnanswered = 4;
 constexpr int kBacklog = 16;
+/// Far more than an honest session can have under way, even in the smallest of messages.
+constexpr std::size_t kMaxUnread = 4u << 20;
 
 Result<sockaddr_un> address_of(const fs::path& path) {
   sockaddr_un address{};
@@ -203,6 +205,9 @@ void GroupDoor::say(Caller caller, const DoorFrame& frame) {
   guest.outgoing.append(encode(frame));
   if (frame.kind == DoorKind::kAnswer && guest.unanswered > 0) --guest.unanswered;
   if (frame.kind != DoorKind::kOutside && !guest.stuck_at) guest.stuck_at = now();
+  if (frame.kind == DoorKind::kOutside && guest.outgoing.size() > kMaxUnread) {
+    return throw_out(caller);
+  }
   write_to(caller, guest);
 }
 

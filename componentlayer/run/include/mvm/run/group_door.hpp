@@ -97,7 +97,7 @@ class GroupDoor {
   [[nodiscard]] std::optional<SteadyTime> tick();
 
   /// Sends to a caller; nothing happens when it is gone. Frames of sessions may wait as long as the
-  /// caller likes: whoever sends them limits how many there are.
+  /// caller likes. One that leaves more of them unread than a window admits is thrown out.
   void say(Caller caller, const DoorFrame& frame);
   /// Bytes that the caller has not taken yet; 0 when it is gone.
   [[nodiscard]] std::size_t unread(Caller caller) const;
