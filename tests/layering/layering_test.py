@@ -30,8 +30,8 @@ LAYERS = {
 # The headers that jobs include see only these beside themselves: each costs every job's build.
 PUBLIC_SDK_MAY_INCLUDE = {
     "cstddef", "cstdint", "optional", "stddef.h", "stdint.h", "stdexcept", "string", "string_view",
-    "type_traits", "utility", "vector", "mvm/job.h", "mvm/collectives.hpp", "mvm/composite.hpp",
-    "mvm/types.hpp", "mvm/detail/calls.hpp", "mvm/detail/collective_calls.hpp",
+    "type_traits", "utility", "vector", "mvm/job.h", "mvm/job.hpp", "mvm/collectives.hpp",
+    "mvm/composite.hpp", "mvm/types.hpp", "mvm/detail/calls.hpp", "mvm/detail/collective_calls.hpp",
     "mvm/detail/exchange.hpp", "mvm/detail/receiving.hpp", "mvm/detail/value_bytes.hpp",
 }
 

@@ -27,7 +27,8 @@
 #include <vector>
 
 #include <mvm/collectives.hpp>
-#include <mvm/composite.hpp>
+#include <mvm/detail/calls.hpp>
+#include <mvm/detail/value_bytes.hpp>
 #include <mvm/types.hpp>
 
 namespace mvm {
@@ -35,381 +36,8 @@ namespace mvm {
 class Job;
 class Message;
 class Port;
-
-/// The other end is gone: nothing more will come, or nobody will take what is sent. A task that
-/// lets it escape from `main` ends as a follower: it is reported, but is no failure of its own.
-class MVM_API closed : public error {
- public:
-  using error::error;
-};
-
-/// The queue is full, and the profile says overflow="fail". Nothing was sent.
-class MVM_API full : public error {
- public:
-  using error::error;
-};
-
-namespace detail {
-
-inline constexpr std::int64_t kForever = -1;
-
-/// Nanoseconds of any std::chrono duration, without its header.
-template <typename Duration>
-constexpr std::int64_t nanoseconds(const Duration& duration) {
-  using Period = typename Duration::period;
-  return static_cast<std::int64_t>(static_cast<long double>(duration.count()) * Period::num *
-                                   1'000'000'000 / Period::den);
-}
-
-/// What a sender says about a message beside its bytes, and how long it waits for room.
-struct SendTerms {
-  std::int64_t timeout_ns = kForever;   ///< 0 does not wait
-  std::int64_t deadline_ns = kForever;  ///< from now until when it is wanted
-  std::uint32_t priority = 0;
-  bool has_key = false;  ///< else the message's bytes are the key, where ports spread by hash
-  std::uint64_t key = 0;
-};
-/// False: no room in time.
-MVM_API bool send(Port& port, const void* data, std::size_t size, std::uint32_t type,
-                  const SendTerms& terms);
-MVM_API Block loan(Port& port, std::size_t size);
-MVM_API void send_loan(Port& port, Block& block, std::uint32_t type, const SendTerms& terms);
-MVM_API void drop_loan(Block& block) noexcept;
-
-enum class Got { kMessage, kNothing, kEnd };
-MVM_API Got receive(Port& port, Block& out, std::int64_t timeout_ns);
-MVM_API Got receive_any(Job& job, Block& out, std::int64_t timeout_ns);
-/// Copies the next message straight to `data`; `size` is the room there, then the message's length.
-MVM_API Got receive_into(Port& port, void* data, std::size_t& size, std::uint32_t type,
-                         std::int64_t timeout_ns);
-MVM_API void release(Block& block) noexcept;
-
-[[noreturn]] MVM_API void throw_closed(const Port& port);
-
-/// True when the elements are of the wanted type as they lie there. 0, bytes, fits anything.
-inline bool fits(const Block& block, std::uint32_t wanted) {
-  return wanted == block.type || wanted == 0 || block.type == 0;
-}
-/// True for a message of a type with a codec of its own, as far as one can tell.
-inline bool fits_own(const Block& block, std::uint32_t wanted) {
-  return fits(block, wanted) || (kind_of(block.type) == Kind::kOwn &&
-                                 ((block.type & kTagSize) == 0 || (wanted & kTagSize) == 0));
-}
-/// The bytes that a message's elements take as elements of the wanted type. Throws `error` when
-/// they cannot be had as that.
-MVM_API std::size_t elements_size(const Block& block, std::uint32_t wanted);
-/// Copies them, converted where the queue's codec allows it, and returns their bytes. Throws
-/// `error` when they cannot be had as that, or take more than `room` bytes.
-MVM_API std::size_t copy_elements(const Block& block, void* to, std::size_t room,
-                                  std::uint32_t wanted);
-
-[[noreturn]] MVM_API void throw_mismatch(const Block& block, std::uint32_t wanted_type,
-                                         std::size_t wanted_size);
-[[noreturn]] MVM_API void throw_mismatch(const Block& block, const std::string& wanted_signature);
-/// The message would have to be converted, which a view cannot.
-[[noreturn]] MVM_API void throw_no_view(const Block& block, std::uint32_t wanted_type,
-                                        std::size_t wanted_size);
-[[noreturn]] MVM_API void throw_malformed(const Block& block, const std::string& wanted_signature,
-                                          const char* why);
-
-}  // namespace detail
-
-/// For a port whose link says `spread="hash"`: messages with equal keys go to the same receiver.
-struct Key {
-  std::uint64_t value;
-};
-
-/// For queues of type `priority`: the higher level is received first. 0, the default, is the
-/// lowest; levels above the queue's highest count as that. Other queues ignore it.
-struct Priority {
-  std::uint32_t level;
-};
-
-/// For queues of type `deadline`: the earlier is received first. A std::chrono duration from now;
-/// what is received later than that counts as late, or is dropped where the queue says so. A
-/// message without one comes after all that have one.
-struct Deadline {
-  template <typename Duration>
-  explicit Deadline(const Duration& from_now) : from_now_ns(detail::nanoseconds(from_now)) {}
-  std::int64_t from_now_ns;
-};
-
-/// Several of them: `port.send(row, mvm::Terms().with(mvm::Priority{2}).with(mvm::Key{7}))`.
-class Terms {
- public:
-  Terms() = default;
-  Terms(Key key) { with(key); }                 // NOLINT: a term is terms
-  Terms(Priority priority) { with(priority); }  // NOLINT
-  Terms(Deadline deadline) { with(deadline); }  // NOLINT
-  Terms& with(Key key) {
-    terms_.has_key = true;
-    terms_.key = key.value;
-    return *this;
-  }
-  Terms& with(Priority priority) {
-    terms_.priority = priority.level;
-    return *this;
-  }
-  Terms& with(Deadline deadline) {
-    terms_.deadline_ns = deadline.from_now_ns < 0 ? 0 : deadline.from_now_ns;
-    return *this;
-  }
-
- private:
-  friend class Port;
-  detail::SendTerms terms_;
-};
-
-/// Memory of the queue itself, lent for one message: fill it, then `port.send(std::move(loan))`.
-/// Nothing is copied up to the queue's byte capacity, and above it while the queue VM has room.
-/// A loan that is never sent is given back by the destructor. Not thread safe. Alignment 64 bytes.
 template <typename T>
-class Loan {
-  static_assert(std::is_trivially_copyable_v<T>, "only trivially copyable values can be lent");
-
- public:
-  Loan(Loan&& other) noexcept : block_(std::exchange(other.block_, {})) {}
-  Loan& operator=(Loan&& other) noexcept {
-    std::swap(block_, other.block_);
-    return *this;
-  }
-  ~Loan() {
-    if (block_.data != nullptr) detail::drop_loan(block_);
-  }
-
-  T* data() const { return static_cast<T*>(block_.data); }
-  std::size_t size() const { return block_.size / sizeof(T); }
-  T* begin() const { return data(); }
-  T* end() const { return data() + size(); }
-  T& operator[](std::size_t i) const { return data()[i]; }
-
- private:
-  friend class Port;
-  explicit Loan(detail::Block block) : block_(block) {}
-  detail::Block block_;
-};
-
-/// A received message, seen where it lies in the queue; released when it dies. It counts as
-/// received only then, so the sender may find the queue full until then. Move only. Release in the
-/// thread that received. The port that it came from stays valid as long as the `Job`.
-class Message {
- public:
-  Message() = default;
-  explicit Message(detail::Block block) : block_(block) {}
-  Message(Message&& other) noexcept : block_(std::exchange(other.block_, {})) {}
-  Message& operator=(Message&& other) noexcept {
-    std::swap(block_, other.block_);
-    return *this;
-  }
-  ~Message() { release(); }
-
-  const void* data() const { return block_.data; }
-  std::size_t size() const { return block_.size; }  ///< bytes
-  Port& port() const { return *block_.port; }       ///< where it arrived
-  std::string_view text() const { return {static_cast<const char*>(block_.data), block_.size}; }
-  std::uint32_t priority() const { return block_.priority; }  ///< where the queue has priorities
-  bool late() const { return block_.late; }  ///< its deadline had passed when it was received
-
-  /// A copy as whatever can be sent and owns its memory. Throws `error` when the sender sent
-  /// another type or a length that does not fit. Where the queue has the codec `portable`, numbers
-  /// may be of another size than the sender's, as long as the values fit.
-  template <typename T>
-  T as() const;
-
-  /// The elements in place: `for (double x : message.view<double>())`.
-  template <typename T>
-  struct View {
-    const T* first;
-    std::size_t count;
-    const T* begin() const { return first; }
-    const T* end() const { return first + count; }
-    const T* data() const { return first; }
-    std::size_t size() const { return count; }
-    const T& operator[](std::size_t i) const { return first[i]; }
-  };
-  template <typename T>
-  View<T> view() const {
-    static_assert(std::is_trivially_copyable_v<T>, "only trivially copyable values lie in place");
-    if (!detail::fits(block_, detail::type_tag<T>()) || block_.size % sizeof(T) != 0) {
-      detail::throw_no_view(block_, detail::type_tag<T>(), sizeof(T));
-    }
-    return {static_cast<const T*>(block_.data), block_.size / sizeof(T)};
-  }
-
-  /// Gives the memory back before the object dies.
-  void release() {
-    if (block_.port != nullptr) detail::release(block_);
-    block_ = {};
-  }
-
- private:
-  template <typename T>
-  T as_value() const;
-  template <typename T>
-  T as_sequence() const;
-  detail::Block block_;
-};
-
-/// A task's named end of its edges. Found through `Job::port`; owned by the `Job`.
-class Port {
- public:
-  Port(const Port&) = delete;
-  Port& operator=(const Port&) = delete;
-
-  MVM_API std::string_view name() const;
-  MVM_API bool can_send() const;     ///< at least one edge leaves here
-  MVM_API bool can_receive() const;  ///< at least one edge arrives here
-  /// True when everything sent to this port was received and every sender is gone.
-  MVM_API bool ended() const;
-
-  /// Sends one message: a trivially copyable value, a sequence of them, a string, a standard
-  /// container of anything, a structure with MVM_FIELDS, or a type with a codec; at most 1 GiB.
-  /// docs/types.md has the table. What happens when the queue is full stands in the profile: by
-  /// default it blocks; where the queue says overflow="fail" it throws `full`. When it returns, the
-  /// receiver can get the message whatever this task does next. Throws `closed` when every receiver
-  /// is gone.
-  template <typename T>
-  void send(const T& value) {
-    send_value(value, detail::SendTerms());
-  }
-  /// The same with a key, a priority, a deadline, or several of them. With a key: throws `closed`
-  /// when the one receiver of that key is gone.
-  template <typename T>
-  void send(const T& value, const Terms& terms) {
-    send_value(value, terms.terms_);
-  }
-  /// Sends what was lent by this port. Does not copy.
-  template <typename T>
-  void send(Loan<T>&& loan, const Terms& terms = Terms()) {
-    detail::send_loan(*this, loan.block_, detail::type_tag<T>(), terms.terms_);
-    loan.block_ = {};
-  }
-  /// False when the queue is full and would block. Does not block.
-  template <typename T>
-  [[nodiscard]] bool try_send(const T& value, const Terms& terms = Terms()) {
-    auto wanted = terms.terms_;
-    wanted.timeout_ns = 0;
-    return send_value(value, wanted);
-  }
-  /// False when there was no room within `timeout`, a std::chrono duration.
-  template <typename T, typename Duration>
-  [[nodiscard]] bool send_for(const T& value, const Duration& timeout,
-                              const Terms& terms = Terms()) {
-    auto wanted = terms.terms_;
-    wanted.timeout_ns = detail::nanoseconds(timeout);
-    return send_value(value, wanted);
-  }
-  /// Raw bytes.
-  void send_bytes(const void* data, std::size_t size, const Terms& terms = Terms()) {
-    detail::send(*this, data, size, 0, terms.terms_);
-  }
-
-  /// Memory for `count` values, sent without a copy. May block until the queue has room.
-  template <typename T>
-  [[nodiscard]] Loan<T> loan(std::size_t count) {
-    return Loan<T>(detail::loan(*this, count * sizeof(T)));
-  }
-
-  /// The next message as a `T`: whatever can be sent and owns its memory, or `Message` for a view
-  /// without a copy. Throws `error` when the sender sent another type. Blocks until one comes.
-  /// Throws `closed` at the end of the stream.
-  template <typename T>
-  T receive() {
-    auto message = take(detail::kForever);
-    if (!message) detail::throw_closed(*this);
-    return convert<T>(std::move(*message));
-  }
-  /// Like `receive`, but empty at the end of the stream: `while (auto row = port.next<Row>())`.
-  template <typename T>
-  std::optional<T> next() {
-    return convert_some<T>(take(detail::kForever));
-  }
-  /// Empty when no message is there. Does not block.
-  template <typename T>
-  std::optional<T> try_receive() {
-    return convert_some<T>(take(0));
-  }
-  /// Empty when none came within `timeout`, or at the end of the stream (see `ended`).
-  template <typename T, typename Duration>
-  std::optional<T> receive_for(const Duration& timeout) {
-    return convert_some<T>(take(detail::nanoseconds(timeout)));
-  }
-  /// Copies the next message into a range of yours and returns the number of elements. Throws
-  /// `error` when it does not fit. The quickest form for data of known size. Blocks.
-  template <typename Range>
-  std::size_t receive_into(Range&& range) {
-    using Element = detail::element_t<std::remove_reference_t<Range>>;
-    static_assert(detail::is_plain<Element>(), "only plain values can be received into a range");
-    std::size_t size = range.size() * sizeof(Element);
-    if (detail::receive_into(*this, range.data(), size, detail::type_tag<Element>(),
-                             detail::kForever) != detail::Got::kMessage) {
-      detail::throw_closed(*this);
-    }
-    return size / sizeof(Element);
-  }
-
-  /// Ends the sending side: receivers see the end of the stream after what was sent. Sending
-  /// afterwards throws `error`. Happens by itself when the task ends.
-  MVM_API void close();
-
- private:
-  friend class Job;
-  friend struct PortAccess;
-  Port() = default;
-  ~Port() = default;
-
-  template <typename T>
-  bool send_value(const T& value, const detail::SendTerms& terms) {
-    if constexpr (detail::has_codec<T>::value) {
-      const std::string bytes = Codec<T>::encode(value);
-      return detail::send(*this, bytes.data(), bytes.size(), detail::own_tag<T>(), terms);
-    } else if constexpr (detail::is_composite<T>()) {
-      const std::string bytes = detail::pack(value);
-      return detail::send(*this, bytes.data(), bytes.size(), detail::composite_tag<T>(), terms);
-    } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
-      const std::string_view words = value;
-      return detail::send(*this, words.data(), words.size(), detail::type_tag<char>(), terms);
-    } else if constexpr (detail::is_range<T>()) {
-      using Element = detail::element_t<T>;
-      return detail::send(*this, value.data(), value.size() * sizeof(Element),
-                          detail::type_tag<Element>(), terms);
-    } else if constexpr (detail::is_scattered<T>()) {
-      using Element = detail::item_t<T>;
-      std::string bytes;
-      for (const Element each : value) {
-        bytes.append(reinterpret_cast<const char*>(&each), sizeof each);
-      }
-      return detail::send(*this, bytes.data(), bytes.size(), detail::type_tag<Element>(), terms);
-    } else {
-      static_assert(detail::is_plain<T>(),
-                    "send a trivially copyable value, a sequence, a string, a standard container, "
-                    "a structure with MVM_FIELDS, or specialise mvm::Codec for the type");
-      return detail::send(*this, &value, sizeof value, detail::type_tag<T>(), terms);
-    }
-  }
-
-  std::optional<Message> take(std::int64_t timeout_ns) {
-    detail::Block block;
-    if (detail::receive(*this, block, timeout_ns) != detail::Got::kMessage) return std::nullopt;
-    return Message(block);
-  }
-
-  template <typename T>
-  static T convert(Message&& message) {
-    if constexpr (std::is_same_v<T, Message>) {
-      return std::move(message);
-    } else {
-      return message.as<T>();
-    }
-  }
-  template <typename T>
-  static std::optional<T> convert_some(std::optional<Message>&& message) {
-    if (!message) return std::nullopt;
-    return convert<T>(std::move(*message));
-  }
-
-  void* state_ = nullptr;
-};
+class Loan;
 
 /// What an exchange with the neighbours brought.
 template <typename T>
@@ -443,17 +71,11 @@ class Job {
 
   /// The next message of any port, in turn among those that have one. Blocks. Throws `closed` when
   /// every port has ended; `next_any` is empty then. The view is released when it dies.
-  Message receive_any() {
-    auto message = next_any();
-    if (!message) throw_all_closed();
-    return std::move(*message);
-  }
-  std::optional<Message> next_any() { return take(detail::kForever); }
-  std::optional<Message> try_receive_any() { return take(0); }
+  Message receive_any();
+  std::optional<Message> next_any();
+  std::optional<Message> try_receive_any();
   template <typename Duration>
-  std::optional<Message> receive_any_for(const Duration& timeout) {
-    return take(detail::nanoseconds(timeout));
-  }
+  std::optional<Message> receive_any_for(const Duration& timeout);
 
   /// The tasks of this job, or all tasks of the group, for collective operations: each by one
   /// thread at a time. Throws `error` in a group that was planned without teams.
@@ -517,139 +139,265 @@ class Job {
  private:
   friend struct JobAccess;
   [[noreturn]] MVM_API void throw_all_closed() const;
-  std::optional<Message> take(std::int64_t timeout_ns) {
-    detail::Block block;
-    if (detail::receive_any(*this, block, timeout_ns) != detail::Got::kMessage) return std::nullopt;
-    return Message(block);
-  }
+  std::optional<Message> take(std::int64_t timeout_ns);
   template <typename T, typename Make>
   std::vector<Arrival<T>> exchange_each(const Make& make);
   void* state_ = nullptr;
 };
 
-namespace detail {
+/// For a port whose link says `spread="hash"`: messages with equal keys go to the same receiver.
+struct Key {
+  std::uint64_t value;
+};
 
-/// Calls `step` whenever a port of the job may be able to go on, until it returns true.
-MVM_API void step_until_done(Job& job, bool (*step)(void*), void* object);
+/// For queues of type `priority`: the higher level is received first. 0, the default, is the
+/// lowest; levels above the queue's highest count as that. Other queues ignore it.
+struct Priority {
+  std::uint32_t level;
+};
 
-/// One exchange with the neighbours on its way.
-template <typename T>
-class Exchange {
+/// For queues of type `deadline`: the earlier is received first. A std::chrono duration from now;
+/// what is received later than that counts as late, or is dropped where the queue says so. A
+/// message without one comes after all that have one.
+struct Deadline {
+  template <typename Duration>
+  explicit Deadline(const Duration& from_now) : from_now_ns(detail::nanoseconds(from_now)) {}
+  std::int64_t from_now_ns;
+};
+
+/// Several of them: `port.send(row, mvm::Terms().with(mvm::Priority{2}).with(mvm::Key{7}))`.
+class Terms {
  public:
-  void send(Port& port, T value) { outgoing_.push_back({&port, std::move(value)}); }
-  void receive(Port& port) { incoming_.push_back({&port, {}}); }
-  void run(Job& job) {
-    step_until_done(job, [](void* object) { return static_cast<Exchange*>(object)->step(); }, this);
+  Terms() = default;
+  Terms(Key key) { with(key); }                 // NOLINT: a term is terms
+  Terms(Priority priority) { with(priority); }  // NOLINT
+  Terms(Deadline deadline) { with(deadline); }  // NOLINT
+  Terms& with(Key key) {
+    terms_.has_key = true;
+    terms_.key = key.value;
+    return *this;
   }
-  std::vector<Arrival<T>> take() {
-    std::vector<Arrival<T>> all;
-    for (auto& each : incoming_) all.push_back({each.port, std::move(*each.value)});
-    return all;
+  Terms& with(Priority priority) {
+    terms_.priority = priority.level;
+    return *this;
+  }
+  Terms& with(Deadline deadline) {
+    terms_.deadline_ns = deadline.from_now_ns < 0 ? 0 : deadline.from_now_ns;
+    return *this;
   }
 
  private:
-  struct Way {
-    Port* port;
-    std::optional<T> value;  ///< empty when it was sent, or not received yet
-  };
-  bool step() {
-    bool done = true;
-    for (auto& each : outgoing_) {
-      if (each.value && each.port->try_send(*each.value)) each.value.reset();
-      if (each.value) done = false;
-    }
-    for (auto& each : incoming_) {
-      if (!each.value) each.value = each.port->template try_receive<T>();
-      if (each.value) continue;
-      if (each.port->ended()) throw_closed(*each.port);
-      done = false;
-    }
-    return done;
-  }
-  std::vector<Way> outgoing_;
-  std::vector<Way> incoming_;
+  friend class Port;
+  detail::SendTerms terms_;
 };
 
-}  // namespace detail
+/// A task's named end of its edges. Found through `Job::port`; owned by the `Job`.
+class Port {
+ public:
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
 
-template <typename T, typename Make>
-std::vector<Arrival<T>> Job::exchange_each(const Make& make) {
-  detail::Exchange<T> exchange;
-  for (Port* port : ports()) {
-    if (port->can_send()) exchange.send(*port, make(*port));
-    if (port->can_receive()) exchange.receive(*port);
+  MVM_API std::string_view name() const;
+  MVM_API bool can_send() const;     ///< at least one edge leaves here
+  MVM_API bool can_receive() const;  ///< at least one edge arrives here
+  /// True when everything sent to this port was received and every sender is gone.
+  MVM_API bool ended() const;
+
+  /// Sends one message: a trivially copyable value, a sequence of them, a string, a standard
+  /// container of anything, a structure with MVM_FIELDS, or a type with a codec; at most 1 GiB.
+  /// docs/types.md has the table. What happens when the queue is full stands in the profile: by
+  /// default it blocks; where the queue says overflow="fail" it throws `full`. When it returns, the
+  /// receiver can get the message whatever this task does next. Throws `closed` when every receiver
+  /// is gone; with a key among the terms, when the one receiver of that key is.
+  template <typename T>
+  void send(const T& value, const Terms& terms = Terms()) {
+    send_value(value, terms.terms_);
   }
-  exchange.run(*this);
-  return exchange.take();
-}
+  /// Sends what was lent by this port. Does not copy.
+  template <typename T>
+  void send(Loan<T>&& loan, const Terms& terms = Terms()) {
+    detail::send_loan(*this, loan.block_, detail::type_tag<T>(), terms.terms_);
+    loan.block_ = {};
+  }
+  /// False when the queue is full and would block. Does not block.
+  template <typename T>
+  [[nodiscard]] bool try_send(const T& value, const Terms& terms = Terms()) {
+    auto wanted = terms.terms_;
+    wanted.timeout_ns = 0;
+    return send_value(value, wanted);
+  }
+  /// False when there was no room within `timeout`, a std::chrono duration.
+  template <typename T, typename Duration>
+  [[nodiscard]] bool send_for(const T& value, const Duration& timeout,
+                              const Terms& terms = Terms()) {
+    auto wanted = terms.terms_;
+    wanted.timeout_ns = detail::nanoseconds(timeout);
+    return send_value(value, wanted);
+  }
+  /// Raw bytes.
+  void send_bytes(const void* data, std::size_t size, const Terms& terms = Terms()) {
+    detail::send(*this, data, size, 0, terms.terms_);
+  }
 
-template <typename T>
-T Message::as() const {
-  if constexpr (detail::has_codec<T>::value) {
-    if (!detail::fits_own(block_, detail::own_tag<T>())) {
-      detail::throw_mismatch(block_, "x<" + std::string(detail::codec_name<T>::value) + ">");
+  /// Memory for `count` values, sent without a copy. May block until the queue has room.
+  template <typename T>
+  [[nodiscard]] Loan<T> loan(std::size_t count) {
+    return Loan<T>(detail::loan(*this, count * sizeof(T)));
+  }
+
+  /// The next message as a `T`: whatever can be sent and owns its memory, or `Message` for a view
+  /// without a copy. Throws `error` when the sender sent another type. Blocks until one comes.
+  /// Throws `closed` at the end of the stream.
+  template <typename T>
+  T receive();
+  /// Like `receive`, but empty at the end of the stream: `while (auto row = port.next<Row>())`.
+  template <typename T>
+  std::optional<T> next();
+  /// Empty when no message is there. Does not block.
+  template <typename T>
+  std::optional<T> try_receive();
+  /// Empty when none came within `timeout`, or at the end of the stream (see `ended`).
+  template <typename T, typename Duration>
+  std::optional<T> receive_for(const Duration& timeout);
+  /// Copies the next message into a range of yours and returns the number of elements. Throws
+  /// `error` when it does not fit. The quickest form for data of known size. Blocks.
+  template <typename Range>
+  std::size_t receive_into(Range&& range);
+
+  /// Ends the sending side: receivers see the end of the stream after what was sent. Sending
+  /// afterwards throws `error`. Happens by itself when the task ends.
+  MVM_API void close();
+
+ private:
+  friend class Job;
+  friend struct PortAccess;
+  Port() = default;
+  ~Port() = default;
+
+  template <typename T>
+  bool send_value(const T& value, const detail::SendTerms& terms) {
+    if constexpr (detail::is_made<T>()) {
+      const std::string bytes = detail::make_bytes(value);
+      return detail::send(*this, bytes.data(), bytes.size(), detail::value_tag<T>(), terms);
+    } else {
+      const auto bytes = detail::bytes_in_place(value);
+      return detail::send(*this, bytes.data, bytes.size, detail::value_tag<T>(), terms);
     }
-    return Codec<T>::decode(text());
-  } else if constexpr (detail::is_composite<T>()) {
-    // A loan sends structures as they lie in memory.
-    if (detail::kind_of(block_.type) == detail::Kind::kStructure) {
-      if constexpr (std::is_trivially_copyable_v<T>) {
-        return as_value<T>();
-      } else if constexpr (detail::is_contiguous<T>::value && detail::can_push_back<T>::value) {
-        if constexpr (std::is_trivially_copyable_v<detail::element_t<T>>) return as_sequence<T>();
-      }
-    }
-    if (!detail::fits(block_, detail::composite_tag<T>()) &&
-        detail::kind_of(block_.type) != detail::Kind::kComposite) {
-      detail::throw_mismatch(block_, detail::signature_of<T>());
-    }
-    return detail::unpack<T>(text(), block_.portable, block_);
-  } else if constexpr (detail::can_push_back<T>::value) {
-    return as_sequence<T>();
-  } else {
-    static_assert(detail::is_plain<T>(),
-                  "receive a trivially copyable value, a vector, a string, a standard container, a "
-                  "structure with MVM_FIELDS, a Message, or specialise mvm::Codec for the type");
-    return as_value<T>();
   }
-}
+  std::optional<Message> take(std::int64_t timeout_ns);
+  template <typename T>
+  static T convert(Message&& message);
+  template <typename T>
+  static std::optional<T> convert_some(std::optional<Message>&& message);
 
-template <typename T>
-T Message::as_value() const {
-  constexpr auto wanted = detail::type_tag<T>();
-  T value;
-  if (detail::fits(block_, wanted) && block_.size == sizeof value) {
-    __builtin_memcpy(&value, block_.data, sizeof value);
-  } else if (detail::elements_size(block_, wanted) != sizeof value) {
-    detail::throw_mismatch(block_, wanted, sizeof value);
-  } else {
-    detail::copy_elements(block_, &value, sizeof value, wanted);
-  }
-  return value;
-}
+  void* state_ = nullptr;
+};
 
+/// A received message, seen where it lies in the queue; released when it dies. It counts as
+/// received only then, so the sender may find the queue full until then. Move only. Release in the
+/// thread that received. The port that it came from stays valid as long as the `Job`.
+class Message {
+ public:
+  Message() = default;
+  explicit Message(detail::Block block) : block_(block) {}
+  Message(Message&& other) noexcept : block_(std::exchange(other.block_, {})) {}
+  Message& operator=(Message&& other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~Message() { release(); }
+
+  const void* data() const { return block_.data; }
+  std::size_t size() const { return block_.size; }  ///< bytes
+  Port& port() const { return *block_.port; }       ///< where it arrived
+  std::string_view text() const { return {static_cast<const char*>(block_.data), block_.size}; }
+  std::uint32_t priority() const { return block_.priority; }  ///< where the queue has priorities
+  bool late() const { return block_.late; }  ///< its deadline had passed when it was received
+
+  /// A copy as whatever can be sent and owns its memory. Throws `error` when the sender sent
+  /// another type or a length that does not fit. Where the queue has the codec `portable`, numbers
+  /// may be of another size than the sender's, as long as the values fit.
+  template <typename T>
+  T as() const;
+
+  /// The elements in place: `for (double x : message.view<double>())`.
+  template <typename T>
+  struct View {
+    const T* first;
+    std::size_t count;
+    const T* begin() const { return first; }
+    const T* end() const { return first + count; }
+    const T* data() const { return first; }
+    std::size_t size() const { return count; }
+    const T& operator[](std::size_t i) const { return first[i]; }
+  };
+  template <typename T>
+  View<T> view() const {
+    static_assert(std::is_trivially_copyable_v<T>, "only trivially copyable values lie in place");
+    if (!detail::fits(block_, detail::type_tag<T>()) || block_.size % sizeof(T) != 0) {
+      detail::throw_no_view(block_, detail::type_tag<T>(), sizeof(T));
+    }
+    return {static_cast<const T*>(block_.data), block_.size / sizeof(T)};
+  }
+
+  /// Gives the memory back before the object dies.
+  void release() {
+    if (block_.port != nullptr) detail::release(block_);
+    block_ = {};
+  }
+
+ private:
+  template <typename T>
+  T as_value() const;
+  template <typename T>
+  T as_sequence() const;
+  detail::Block block_;
+};
+
+/// Memory of the queue itself, lent for one message: fill it, then `port.send(std::move(loan))`.
+/// Nothing is copied up to the queue's byte capacity, and above it while the queue VM has room.
+/// A loan that is never sent is given back by the destructor. Not thread safe. Alignment 64 bytes.
 template <typename T>
-T Message::as_sequence() const {
-  using Element = typename T::value_type;
-  constexpr auto wanted = detail::type_tag<Element>();
-  const auto size =
-      detail::fits(block_, wanted) ? block_.size : detail::elements_size(block_, wanted);
-  if (size % sizeof(Element) != 0) detail::throw_mismatch(block_, wanted, sizeof(Element));
-  if (detail::fits(block_, wanted)) {
-    const auto* first = static_cast<const Element*>(block_.data);
-    return T(first, first + size / sizeof(Element));
+class Loan {
+  static_assert(std::is_trivially_copyable_v<T>, "only trivially copyable values can be lent");
+
+ public:
+  Loan(Loan&& other) noexcept : block_(std::exchange(other.block_, {})) {}
+  Loan& operator=(Loan&& other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
   }
-  if constexpr (detail::is_contiguous<T>::value) {
-    T converted(size / sizeof(Element), Element{});
-    detail::copy_elements(block_, converted.data(), size, wanted);
-    return converted;
-  } else {
-    // vector<bool> gives no memory; what is a bool is never converted.
-    using Item = std::conditional_t<std::is_same_v<Element, bool>, char, Element>;
-    std::vector<Item> converted(size / sizeof(Element));
-    detail::copy_elements(block_, converted.data(), size, wanted);
-    return T(converted.begin(), converted.end());
+  ~Loan() {
+    if (block_.data != nullptr) detail::drop_loan(block_);
   }
-}
+
+  T* data() const { return static_cast<T*>(block_.data); }
+  std::size_t size() const { return block_.size / sizeof(T); }
+  T* begin() const { return data(); }
+  T* end() const { return data() + size(); }
+  T& operator[](std::size_t i) const { return data()[i]; }
+
+ private:
+  friend class Port;
+  explicit Loan(detail::Block block) : block_(block) {}
+  detail::Block block_;
+};
+
+/// The other end is gone: nothing more will come, or nobody will take what is sent. A task that
+/// lets it escape from `main` ends as a follower: it is reported, but is no failure of its own.
+class MVM_API closed : public error {
+ public:
+  using error::error;
+};
+
+/// The queue is full, and the profile says overflow="fail". Nothing was sent.
+class MVM_API full : public error {
+ public:
+  using error::error;
+};
 
 }  // namespace mvm
+
+// What the classes above have declared only.
+#include <mvm/detail/exchange.hpp>
+#include <mvm/detail/receiving.hpp>
