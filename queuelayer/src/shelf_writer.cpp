@@ -56,6 +56,7 @@ struct ShelfWriter::State {
   [[nodiscard]] bool could_send(std::uint64_t length);
   [[nodiscard]] bool could_keep(std::uint64_t length);
   [[nodiscard]] bool bring_to_heap(ShelfStore::Item& item);
+  void take_back();
   [[nodiscard]] Sent send(Draft& draft);
   [[nodiscard]] bool make_room(std::uint64_t length, std::int64_t urgency);
   [[nodiscard]] Sent overflowed(std::uint64_t length);
@@ -125,12 +126,15 @@ bool ShelfWriter::State::could_send(std::uint64_t length) {
   return has_room(length) || clearing.older_ones_make_room(length);
 }
 
+void ShelfWriter::State::take_back() {
+  store.reclaim();
+  if (clearing.depends_on_time()) clearing.sweep(now());
+}
+
 /// Whether the heap has room, or gets some by what a newcomer supersedes.
 bool ShelfWriter::State::could_keep(std::uint64_t length) {
   if (length <= ShelfStore::kSmall || heap.could_allocate(length)) return true;
-  // A queue with room to spare has done neither for long.
-  store.reclaim();
-  if (clearing.depends_on_time()) clearing.sweep(now());
+  take_back();  // which a queue with room to spare has not done for long
   return heap.could_allocate(length) || (clearing.supersedes_at_once() && clearing.has_older());
 }
 
@@ -352,6 +356,15 @@ void ShelfWriter::close() {
 
 void ShelfWriter::expect_room(bool waiting) {
   state_->channel.sender_waiting.store(waiting ? 1 : 0, std::memory_order_relaxed);
+}
+
+bool ShelfWriter::lacks_memory(std::uint64_t length) const {
+  return state_->store.fits(length) && length > ShelfStore::kSmall &&
+         !state_->heap.could_allocate(length);
+}
+
+void ShelfWriter::take_back() {
+  state_->take_back();
 }
 
 std::uint64_t ShelfWriter::seen_released() const {

@@ -10,20 +10,48 @@ namespace {
 
 using queue::PortWriter;
 
+/// How often a sender looks whether its memory came back, when that is short.
+constexpr std::int64_t kMemoryPollNs = 1'000'000;
+
 [[noreturn]] void refuse(const PortState& state, const std::string& reason) {
   throw error(state.task->name() + ", port " + state.name + ": " + reason);
 }
 
+/// Room for a message in the queues that it goes to.
+struct RoomToSend {
+  PortWriter& writer;
+  [[nodiscard]] bool is_there() const { return writer.ready(); }
+  /// After `is_there` said false: where there is none.
+  [[nodiscard]] queue::QueueWriter& awaited() const { return *writer.awaited(); }
+  [[nodiscard]] bool lacks_memory() const { return writer.lacks_memory(); }
+  [[nodiscard]] std::int64_t opens_at() const { return writer.ready_at(); }
+  void expect(bool waiting) const { writer.expect_room(waiting); }
+};
+
+/// Room for a loan in the only queue behind a port.
+struct RoomToLend {
+  queue::QueueWriter& writer;
+  std::size_t size;
+  [[nodiscard]] bool is_there() const {
+    return writer.receiver_closed() || writer.can_reserve(size);
+  }
+  [[nodiscard]] queue::QueueWriter& awaited() const { return writer; }
+  [[nodiscard]] bool lacks_memory() const { return writer.lacks_memory(size); }
+  [[nodiscard]] std::int64_t opens_at() const { return writer.ready_at(); }
+  void expect(bool waiting) const { writer.expect_room(waiting); }
+};
+
 /// While it lives, receivers ring this task whenever they make room.
+template <typename Room>
 class ExpectRoom {
  public:
-  explicit ExpectRoom(PortWriter& writer) : writer_(writer) { writer_.expect_room(true); }
-  ~ExpectRoom() { writer_.expect_room(false); }
+  explicit ExpectRoom(const Room& room) : room_(room) { room_.expect(true); }
+  ~ExpectRoom() { room_.expect(false); }
   ExpectRoom(const ExpectRoom&) = delete;
   ExpectRoom& operator=(const ExpectRoom&) = delete;
 
  private:
-  PortWriter& writer_;
+  const Room& room_;
 };
 
 /// What a wait for room behind this port is, to those who look why a group does not move.
@@ -37,23 +65,32 @@ queue::WaitSubject room_at(const PortState& state, const queue::QueueWriter& awa
           .limited = awaited.ready_at() != queue::kNever || !state.writer->has_memory_for(size)};
 }
 
-/// Waits until the message can be delivered. False when the time is over.
-bool wait_for_room(PortState& state, std::size_t size, std::int64_t deadline) {
-  auto& writer = *state.writer;
-  if (writer.ready()) return true;
+/// Waits until there is room. False when the time is over.
+template <typename Room>
+bool wait_for(const Room& room, PortState& state, std::size_t size, std::int64_t deadline) {
+  if (room.is_there()) return true;
+  Task& task = *state.task;
+  if (room.lacks_memory()) {
+    task.take_memory_back();
+    if (room.is_there()) return true;
+  }
   if (deadline <= 0) return false;
-  const ExpectRoom expecting(writer);
-  const auto describe = [&] { return room_at(state, *writer.awaited(), size); };
+  const ExpectRoom<Room> expecting(room);
+  const auto describe = [&] { return room_at(state, room.awaited(), size); };
   for (;;) {
-    // Room may appear by the clock as well, because what is in the queue expires.
-    const auto until = std::min(deadline, writer.ready_at());
-    auto* awaited = writer.awaited();
+    // Room may appear by the clock as well, because what is in the queue expires. Of memory that is
+    // given back at other ports nobody tells this one.
+    const bool polls = room.lacks_memory();
+    auto until = std::min(deadline, room.opens_at());
+    if (polls) until = std::min(until, queue::group_now_ns(task.clock()) + kMemoryPollNs);
+    const auto ready = [&] { return room.is_there() || (!polls && room.lacks_memory()); };
+    auto& awaited = room.awaited();
     std::int64_t blocked_ns = 0;
-    const bool ready =
-        state.task->waiter().wait([&] { return writer.ready(); }, until, describe, blocked_ns);
-    if (blocked_ns > 0) awaited->count_blocked(blocked_ns);
-    if (ready) return true;
-    if (until == deadline) return false;
+    const bool in_time = task.waiter().wait(ready, until, describe, blocked_ns);
+    if (blocked_ns > 0) awaited.count_blocked(blocked_ns);
+    if (polls) task.take_memory_back();
+    if (room.is_there()) return true;
+    if (!in_time && until == deadline) return false;
   }
 }
 
@@ -108,6 +145,7 @@ bool send(Port& port, const void* data, std::size_t size, std::uint32_t type,
           const SendTerms& terms) {
   auto& state = PortAccess::state(port);
   check_sendable(state, size);
+  state.task->note_sender();
   auto& writer = *state.writer;
   queue::OutgoingMessage message{
       .data = data, .length = size, .type = type, .terms = terms_for(state, terms), .key = {}};
@@ -115,7 +153,7 @@ bool send(Port& port, const void* data, std::size_t size, std::uint32_t type,
   if (auto aimed = writer.aim(message); !aimed) refuse(state, aimed.error().message);
   auto deadline = state.task->deadline(terms.timeout_ns);
   for (;;) {
-    if (!wait_for_room(state, size, deadline)) return false;
+    if (!wait_for(RoomToSend{writer}, state, size, deadline)) return false;
     switch (writer.deliver()) {
       case PortWriter::Delivered::kAll:
         return true;
@@ -133,31 +171,21 @@ bool send(Port& port, const void* data, std::size_t size, std::uint32_t type,
 Block loan(Port& port, std::size_t size) {
   auto& state = PortAccess::state(port);
   check_sendable(state, size);
+  state.task->note_sender();
   Block block{.size = size, .port = &port};
   queue::QueueWriter* writer = state.writer->sole();
-  const auto can_reserve = [&] { return writer->receiver_closed() || writer->can_reserve(size); };
   const bool waits =
       writer != nullptr &&
       static_cast<queue::Overflow>(writer->channel().overflow) == queue::Overflow::kBlock;
-  while (writer != nullptr) {
-    if (!can_reserve() && !waits) break;
-    if (!can_reserve()) {
-      writer->expect_room(true);
-      std::int64_t blocked_ns = 0;
-      state.task->waiter().wait(
-          can_reserve, writer->ready_at(), [&] { return room_at(state, *writer, size); },
-          blocked_ns);
-      if (blocked_ns > 0) writer->count_blocked(blocked_ns);
-      writer->expect_room(false);
-      continue;
-    }
+  if (writer != nullptr) {
+    const RoomToLend room{*writer, size};
+    if (waits) wait_for(room, state, size, queue::kNoDeadline);
     if (writer->receiver_closed()) throw_closed(port);
-    if (std::byte* memory = writer->reserve(size)) {
+    if (std::byte* memory = room.is_there() ? writer->reserve(size) : nullptr) {
       block.data = memory;
       block.owner = writer;
       return block;
     }
-    if (!waits) break;
   }
   block.data = allocate_lines(size);
   return block;
@@ -172,6 +200,7 @@ void send_loan(Port& port, Block& block, std::uint32_t type, const SendTerms& te
   }
   if (block.owner != nullptr) {
     check_open(state);
+    state.task->note_sender();
     auto& writer = *static_cast<queue::QueueWriter*>(block.owner);
     if (writer.receiver_closed()) throw_closed(port);
     const auto sent = writer.send_reserved(static_cast<std::byte*>(block.data), block.size, type,
@@ -187,6 +216,7 @@ void send_loan(Port& port, Block& block, std::uint32_t type, const SendTerms& te
 
 void drop_loan(Block& block) noexcept {
   if (block.owner != nullptr) {
+    PortAccess::state(*block.port).task->note_sender();
     static_cast<queue::QueueWriter*>(block.owner)
         ->cancel(static_cast<std::byte*>(block.data), block.size);
   } else {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -29,6 +30,11 @@ std::optional<std::uint32_t> number_from_environment(const char* name) {
   return number;
 }
 
+std::uint64_t next_serial() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
 /// The user's own queue types and codecs.
 queue::PortWriter::Plugins plugins() {
   return {.rank = load_queue_type, .codec = load_codec};
@@ -47,7 +53,9 @@ void PortAccess::destroy(Port* port) {
   delete port;
 }
 
-Task::Task(int argc, char** argv) {
+thread_local std::uint64_t Task::last_sent_for = 0;
+
+Task::Task(int argc, char** argv) : serial_(next_serial()) {
   for (int i = 1; i < argc; ++i) arguments.emplace_back(argv[i]);
   attach();
   if (!queue::wait_for_gate(arena_->header())) {
@@ -124,13 +132,30 @@ void Task::open_port(const queue::PortRecord& record, std::uint32_t position) {
   }
 }
 
+void Task::admit_sender() {
+  const std::scoped_lock lock(senders_);
+  ++sending_threads_;
+  last_sent_for = serial_;
+}
+
+void Task::take_memory_back() {
+  note_sender();
+  // A second thread waits here before it sends for the first time.
+  const std::scoped_lock lock(senders_);
+  if (sending_threads_ > 1) return;
+  for (const auto* all : {&ports, &hidden_ports_}) {
+    for (Port* port : *all) PortAccess::state(*port).writer->take_back();
+  }
+}
+
 Team& Task::team(std::size_t membership) {
   if (membership >= teams_.size()) {
     throw error(name_ + ": this group was planned without teams; plan it again with this version");
   }
   auto& member = teams_[membership];
   if (!member) {
-    auto board = queue::Board::open(*arena_, number_, static_cast<std::uint32_t>(membership), *heap_);
+    auto board =
+        queue::Board::open(*arena_, number_, static_cast<std::uint32_t>(membership), *heap_);
     if (!board) throw error(name_ + ": " + board.error().message);
     member = std::make_unique<TeamMember>(*this, std::move(*board));
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -73,6 +74,14 @@ class Task {
     return std::string(arena_->words(text));
   }
 
+  /// To be called by a thread before it does anything to a sending port.
+  void note_sender() {
+    if (last_sent_for != serial_) admit_sender();
+  }
+  /// Takes the memory back that receivers have given back at all ports. Does nothing where several
+  /// threads send, because each may be using its ports: those take theirs back when they send.
+  void take_memory_back();
+
   /// The team at this position of the task's memberships. Throws mvm::error when there is none.
   [[nodiscard]] Team& team(std::size_t membership);
   /// A port that jobs do not see, by its name; throws mvm::error when there is none.
@@ -90,6 +99,7 @@ class Task {
  private:
   void attach();
   void open_port(const queue::PortRecord& record, std::uint32_t position);
+  void admit_sender();
 
   std::unique_ptr<queue::Arena> arena_;
   queue::EndpointRecord* endpoint_ = nullptr;
@@ -98,6 +108,13 @@ class Task {
   std::vector<Port*> hidden_ports_;  ///< between the leaders of teams: names begin with '@'
   std::vector<std::unique_ptr<TeamMember>> teams_;  ///< made when they are first asked for
   std::string name_ = "this task";
+
+  std::mutex senders_;
+  std::size_t sending_threads_ = 0;  ///< that ever sent
+  const std::uint64_t serial_;       ///< of the tasks of this process, of which there is mostly one
+  /// The task that this thread sent for last. Looked at by every send, so it is looked up once, when
+  /// the program is loaded.
+  [[gnu::tls_model("initial-exec")]] static thread_local std::uint64_t last_sent_for;
 };
 
 /// Makes an uncaught `mvm::closed` or `mvm::error` end the task with a message instead of a core.

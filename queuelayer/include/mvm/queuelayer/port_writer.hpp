@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -68,6 +69,16 @@ class PortWriter {
   }
   /// The first chosen queue that is not ready, as `ready` last saw it; null when it saw none.
   [[nodiscard]] QueueWriter* awaited() const { return awaited_; }
+  /// After `ready` said false: true when some chosen queue has room and the heap has none.
+  [[nodiscard]] bool lacks_memory() const {
+    return std::ranges::any_of(targets_, [](const End* target) {
+      return target->writer.lacks_memory(target->bytes.size());
+    });
+  }
+  /// Takes the memory back that receivers behind this port have given back.
+  void take_back() {
+    for (const auto& end : ends_) end->writer.take_back();
+  }
   /// False when it may be the sender's own memory that is short, which the receivers at all of its
   /// ports give back.
   [[nodiscard]] bool has_memory_for(std::uint64_t length) const {

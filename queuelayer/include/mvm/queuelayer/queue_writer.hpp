@@ -65,6 +65,13 @@ class QueueWriter {
   void close();
   /// While set, receivers ring this endpoint when they make room.
   void expect_room(bool waiting);
+  /// True when the queue has room and the sender's heap has none, as far as this end knows.
+  [[nodiscard]] bool lacks_memory(std::uint64_t length) const {
+    return ring_ ? ring_->lacks_memory(length) : shelf_->lacks_memory(length);
+  }
+  /// Takes the memory back that receivers have given back. Sends do so when this queue is short of
+  /// it; this is for a heap that other queues share.
+  void take_back() { ring_ ? ring_->take_back() : shelf_->take_back(); }
   /// Adds to the time that sends have waited for room here.
   void count_blocked(std::int64_t nanoseconds) {
     channel_->sender_blocked_ns.fetch_add(nanoseconds, std::memory_order_relaxed);

@@ -94,6 +94,14 @@ class RingWriter {
     channel_->sender_waiting.store(waiting ? 1 : 0, std::memory_order_relaxed);
   }
 
+  /// True when the queue has room and the heap has none, as far as this end knows.
+  [[nodiscard]] bool lacks_memory(std::uint64_t length) const {
+    return counts_admit(length) && !memory_admits(length);
+  }
+  /// Takes the memory back that the receiver has given back; what else does, does it when it has
+  /// to.
+  void take_back() { reclaim(); }
+
   /// ChannelRecord::released as this end last saw it.
   [[nodiscard]] std::uint64_t seen_released() const { return reclaimed_; }
 
@@ -123,8 +131,11 @@ class RingWriter {
   static constexpr std::uint64_t kHeapFragment = 256 << 10;
 
   [[nodiscard]] bool admits(std::uint64_t length) const {
-    return counts_admit(length) && (length <= kInlineBytes || data_area_fits(length) ||
-                                    heap_.could_allocate(streaming_size(length)));
+    return counts_admit(length) && memory_admits(length);
+  }
+  [[nodiscard]] bool memory_admits(std::uint64_t length) const {
+    return length <= kInlineBytes || data_area_fits(length) ||
+           heap_.could_allocate(streaming_size(length));
   }
   [[nodiscard]] bool counts_admit(std::uint64_t length) const {
     return messages_ < channel_->capacity && head_ - reclaimed_ < slot_count_ &&

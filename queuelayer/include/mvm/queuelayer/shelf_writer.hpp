@@ -51,8 +51,8 @@ class ShelfWriter {
   /// Group time at which `ready` may become true by itself, because a message expires; or kNever.
   [[nodiscard]] std::int64_t ready_at() const;
 
-  /// Sends one message as the policies say: emulated loss, bandwidth, latency, jitter, rate, time to
-  /// live, overflow. Loss and jitter come from a generator seeded by the channel's seed and id.
+  /// Sends one message as the policies say: emulated loss, bandwidth, latency, jitter, rate, time
+  /// to live, overflow. Loss and jitter come from a generator seeded by the channel's seed and id.
   [[nodiscard]] Sent send(const void* data, std::uint64_t length, std::uint32_t type,
                           const MessageTerms& terms);
   /// The same for bytes that lie in the heap already: no copy. Takes one hold of `block` if the
@@ -60,7 +60,8 @@ class ShelfWriter {
   [[nodiscard]] Sent send_shared(SharedBlock& block, std::uint32_t type, const MessageTerms& terms);
 
   /// Memory for one message, counted against the capacity at once; null when there is none now.
-  /// Precondition: ready(length). A loan that cannot be kept when it is sent is dropped and counted.
+  /// Precondition: ready(length). A loan that cannot be kept when it is sent is dropped and
+  /// counted.
   [[nodiscard]] std::byte* reserve(std::uint64_t length);
   [[nodiscard]] Sent send_reserved(std::byte* memory, std::uint64_t length, std::uint32_t type,
                                    const MessageTerms& terms);
@@ -97,6 +98,12 @@ class ShelfWriter {
   void close();
   /// While set, receivers ring this endpoint when they give something back.
   void expect_room(bool waiting);
+
+  /// True when the queue has room and the heap has none, as far as this end knows.
+  [[nodiscard]] bool lacks_memory(std::uint64_t length) const;
+  /// Takes the memory back that receivers have given back, or that holds what has expired; what
+  /// else does, does it when it has to.
+  void take_back();
 
   /// ChannelRecord::released as this end last saw it.
   [[nodiscard]] std::uint64_t seen_released() const;
