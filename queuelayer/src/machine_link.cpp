@@ -185,9 +185,10 @@ void MachineLink::State::greet() {
 void MachineLink::State::look_for_silence() {
   const auto now = group_now_ns(clock);
   for (auto& peer : peers->all()) {
-    if (peer.lost || peer.bye_heard) continue;
-    if (peer.session.suspects(now)) peer.carrier.reconnect(peer.machine);
-    if (!connected_told || !peer.session.expired(now)) continue;
+    if (peer.lost) continue;
+    // One that has said bye may not have heard what this machine has still to say.
+    if (peer.session.suspects(now) && !peer.is_at_rest()) peer.carrier.reconnect(peer.machine);
+    if (peer.bye_heard || !connected_told || !peer.session.expired(now)) continue;
     peer.lost = true;
     switchboard->end_streams(peer);
     listener.failed(Error{

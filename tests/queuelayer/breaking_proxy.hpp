@@ -59,12 +59,15 @@ class BreakingProxy {
   void behave() { behaves_ = true; }           ///< no more cuts
   void hold_back(bool held) { held_ = held; }  ///< like a cable that is pulled
   void refuse() { refuses_ = true; }           ///< like a host that is gone
+  /// From now on nothing arrives any more that who connects says over the connections there are.
+  void lose_words_of_connecting_end() { loses_ = true; }
 
  private:
   struct Pipe {
     UniqueFd ends[2];
     std::uint64_t left;
     std::string waiting[2];  ///< to be written to each end
+    bool loses = false;      ///< what the end that connects says
     bool dead = false;
   };
 
@@ -100,8 +103,10 @@ class BreakingProxy {
         ::usleep(1000);
         continue;
       }
+      const bool loses = loses_.exchange(false);
       std::size_t next = 1;
       for (auto& pipe : pipes_) {
+        pipe.loses |= loses;
         for (int side = 0; side < 2; ++side, ++next) {
           if (descriptors[next].revents != 0) move(pipe, side);
         }
@@ -138,7 +143,7 @@ class BreakingProxy {
       const auto got = ::recv(pipe.ends[side].get(), bytes,
                               std::min<std::uint64_t>(sizeof bytes, pipe.left), MSG_DONTWAIT);
       if (got == 0 || (got < 0 && errno != EAGAIN)) pipe.dead = true;
-      if (got > 0) {
+      if (got > 0 && !(side == 0 && pipe.loses)) {
         waiting.assign(bytes, static_cast<std::size_t>(got));
         if (!behaves_) pipe.left -= static_cast<std::uint64_t>(got);
         const bool changes = cuts_ < habits_.changes;
@@ -174,6 +179,7 @@ class BreakingProxy {
   std::atomic<bool> behaves_{false};
   std::atomic<bool> held_{false};
   std::atomic<bool> refuses_{false};
+  std::atomic<bool> loses_{false};
   std::atomic<bool> ending_{false};
   std::thread thread_;
 };

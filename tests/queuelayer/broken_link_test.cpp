@@ -132,6 +132,17 @@ TEST_P(BrokenLink, EndsTheStreamsOfAMachineThatIsSilentForTooLong) {
   }
 }
 
+/// One end has heard all, and the other one hears nothing: the farewell has to get through.
+TEST_P(BrokenLink, EndsWellWhenItsConnectionDiesInOneDirection) {
+  open({}, std::chrono::milliseconds(3000));
+  exchange(10, 1, 1000);
+  proxy->lose_words_of_connecting_end();
+  std::thread settles([this] { EXPECT_TRUE(machines[0]->link().settle(kPatience)); });
+  EXPECT_TRUE(machines[1]->link().settle(kPatience));
+  settles.join();
+  EXPECT_EQ(machines[1]->link().figures().peers[0].reconnects, 1u);
+}
+
 /// An idle link is kept alive, however short the time that a break may last.
 TEST_P(BrokenLink, StaysWhenNobodySaysAnything) {
   open({}, std::chrono::milliseconds(500));
