@@ -60,7 +60,7 @@ struct TcpCarrier::State {
   std::atomic<std::uint64_t> refused{0};
 
   [[nodiscard]] Result<void> bind(const std::string& endpoint);
-  void accept_all();
+  void accept_some();
   void begin(std::uint32_t machine, Lower& to);
   void begin_what_is_due();
   void watch(const DirectConnection& connection);
@@ -147,7 +147,7 @@ bool TcpCarrier::receive(Listener& listener) {
   if (!s.news.exchange(false, std::memory_order_acq_rel)) return false;
   std::uint64_t ticks = 0;
   [[maybe_unused]] const auto got = ::read(s.timer.get(), &ticks, sizeof ticks);
-  s.accept_all();
+  s.accept_some();
   s.begin_what_is_due();
   s.advance_opening(listener);
   const bool moved = s.advance_open(listener);
@@ -155,8 +155,10 @@ bool TcpCarrier::receive(Listener& listener) {
   return moved;
 }
 
-void TcpCarrier::State::accept_all() {
-  while (bound) {
+/// As many at once as may wait: in a flood of strangers the others have their turn in between.
+void TcpCarrier::State::accept_some() {
+  for (std::size_t i = 0; bound; ++i) {
+    if (i == kMostNewcomers) return news.store(true, std::memory_order_relaxed);
     UniqueFd socket(::accept4(bound.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket) return;
     send_without_delay(socket.get());
