@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include <mvm/queuelayer/arena.hpp>
 #include <mvm/queuelayer/board_layout.hpp>
+#include <mvm/queuelayer/endpoint_numbers.hpp>
 #include <mvm/queuelayer/ring_writer.hpp>
 
 namespace mvm::queue {
@@ -75,8 +77,31 @@ ArenaSize::ArenaSize(const WiringPlan& plan) {
     (kind_of(channel) == ChannelKind::kRing ? slots : shelf_slots) += count;
     if (kind_of(channel) == ChannelKind::kShelf) shelf_books += 3 * std::uint64_t{count};
   }
-  heap = std::clamp(kHeapsTotal.count / endpoints, kSmallestHeap.count, kHeapPerEndpoint.count);
-  heap = round_up(heap, kPage);
+  divide_heaps(plan);
+}
+
+/// A queue holds a message of the largest size, or as many bytes, and another may be lent
+/// meanwhile.
+void ArenaSize::divide_heaps(const WiringPlan& plan) {
+  std::vector<std::uint64_t> queues(endpoints, 0);  // that the endpoint sends to
+  for (const auto& channel : plan.channels) {
+    ++queues[endpoint_number(plan, channel.sender, channel.sender_machine)];
+  }
+  std::vector<std::uint64_t> wanted;
+  for (const auto count : queues) {
+    wanted.push_back(std::max(kHeapPerEndpoint.count, 2 * kMaxMessage.count * count));
+  }
+  const auto all = std::accumulate(wanted.begin(), wanted.end(), std::uint64_t{0});
+  const auto share = all <= kHeapsTotal.count
+                         ? 1.0
+                         : static_cast<double>(kHeapsTotal.count) / static_cast<double>(all);
+  const auto least =
+      std::clamp(kHeapsTotal.count / endpoints, kSmallestHeap.count, kHeapPerEndpoint.count);
+  heaps.push_back(0);
+  for (const auto bytes : wanted) {
+    const auto fair = static_cast<std::uint64_t>(static_cast<double>(bytes) * share);
+    heaps.push_back(heaps.back() + round_up(std::max(fair, least), kPage));
+  }
 }
 
 void ArenaSize::add_ports(const std::vector<PortSpec>& specs) {

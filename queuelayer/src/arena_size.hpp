@@ -31,8 +31,12 @@ struct ArenaSize {
   [[nodiscard]] std::uint64_t working_memory() const;
   /// Of the part that the allocator hands out.
   [[nodiscard]] std::uint64_t allocated() const;
+  /// Where an endpoint's heap begins; and, behind the last, the end of the arena.
   [[nodiscard]] Offset heap_of(std::uint64_t endpoint) const {
-    return kAllocatorStart + allocated() + endpoint * heap;
+    return kAllocatorStart + allocated() + heaps[endpoint];
+  }
+  [[nodiscard]] std::uint64_t heap_size(std::uint64_t endpoint) const {
+    return heaps[endpoint + 1] - heaps[endpoint];
   }
   /// Of the whole arena.
   [[nodiscard]] std::uint64_t total() const { return heap_of(endpoints); }
@@ -52,10 +56,12 @@ struct ArenaSize {
   std::uint64_t shelf_slots = 0;
   std::uint64_t shelf_books = 0;  ///< announced and returned
   std::uint64_t data = 0;
-  std::uint64_t heap = 0;  ///< per endpoint
+  /// Where each endpoint's heap begins, from the first one on; and the end of the last.
+  std::vector<std::uint64_t> heaps;
 
  private:
   void add_ports(const std::vector<PortSpec>& specs);
+  void divide_heaps(const WiringPlan& plan);
 };
 
 }  // namespace mvm::queue

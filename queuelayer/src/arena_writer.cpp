@@ -143,7 +143,7 @@ class ArenaWriter {
       memberships[i] = {task.teams[i], static_cast<std::uint32_t>(at - members.begin())};
     }
     endpoint.heap = size_.heap_of(number);
-    endpoint.heap_size = size_.heap;
+    endpoint.heap_size = size_.heap_size(number);
     endpoint.shares_core = task.shares_core ? 1 : 0;
   }
 
@@ -151,7 +151,7 @@ class ArenaWriter {
   void write_own(EndpointRecord& memory, std::uint32_t number) {
     auto& endpoint = *new (&memory) EndpointRecord{};
     endpoint.heap = size_.heap_of(number);
-    endpoint.heap_size = size_.heap;
+    endpoint.heap_size = size_.heap_size(number);
     endpoint.shares_core = 1;
   }
 

@@ -18,6 +18,7 @@
 #include <mvm/queuelayer/endpoint_numbers.hpp>
 #include <mvm/queuelayer/layout_hash.hpp>
 #include <mvm/queuelayer/ring_writer.hpp>
+#include <mvm/queuelayer/sender_heap.hpp>
 
 #include "edge_plan.hpp"
 #include "sample_plan.hpp"
@@ -120,6 +121,36 @@ TEST(Arena, GivesEverythingAPlaceOfItsOwn) {
     EXPECT_GE(from, end);
     end = to;
   }
+}
+
+/// Also on its way over the link, which sends for all tasks of other machines.
+TEST(Arena, HasRoomForALargeMessageInEveryQueueOfASender) {
+  std::vector<Edge> edges;
+  for (std::uint32_t sender = 0; sender < 3; ++sender) {
+    for (int queues = 0; queues < 3; ++queues) edges.push_back({sender, {3}, room_for(1)});
+  }
+  const auto plan = plan_of_machine(1, {0, 0, 1, 1}, {"ipc:///unused/0", "ipc:///unused/1"}, edges);
+  const auto arena = make_arena(plan);
+  for (const auto& [endpoint, queues] : {std::pair{0, 3}, {1, 0}, {2, 6}}) {
+    const auto& sender = arena.endpoint(static_cast<std::uint32_t>(endpoint));
+    SenderHeap heap(sender.heap, sender.heap_size);
+    for (int queue = 0; queue < queues; ++queue) {
+      EXPECT_TRUE(heap.allocate(RingWriter::streaming_size(kMaxMessage.count)));
+    }
+  }
+}
+
+TEST(Arena, DividesTheAddressSpaceOfAProcessAmongManySenders) {
+  std::vector<Edge> edges;
+  for (std::uint32_t sender = 0; sender < 200; ++sender) {
+    for (std::uint32_t other = 0; other < 200; ++other)
+      edges.push_back({sender, {other}, room_for(1)});
+  }
+  const auto arena = make_arena(plan_of(200, edges));
+  std::uint64_t all = 0;
+  for (std::uint32_t i = 0; i < arena.endpoint_count(); ++i) all += arena.endpoint(i).heap_size;
+  EXPECT_GE(arena.endpoint(0).heap_size, kHeapPerEndpoint.count);
+  EXPECT_LE(all, 2 * kHeapsTotal.count);
 }
 
 TEST(Arena, IsSharedByWhoeverMapsItsDescriptor) {

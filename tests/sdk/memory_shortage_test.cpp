@@ -24,6 +24,7 @@ constexpr std::size_t kGibibyte = 1 << 30;
 class Group {
  public:
   Group() : arena_(make()) {
+    sender().heap_size = 4 * kGibibyte;  // less than the plan has for its queues
     set_gate(arena_.header(), Gate::kOpen);
     ::setenv("MVM_ARENA", std::to_string(::dup(arena_.descriptor())).c_str(), 1);
     ::setenv("MVM_TASK", "0", 1);

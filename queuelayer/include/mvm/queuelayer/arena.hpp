@@ -77,11 +77,12 @@ class Arena {
   std::uint32_t channel_count_ = 0;
 };
 
-/// A heap is address space only: memory is taken when a large message touches it. It must hold the
-/// largest message twice, so that one can be filled while another is read.
+/// A heap is address space only: memory is taken when a large message touches it. Each endpoint has
+/// so much at least, and twice the largest message for each queue that it sends to, so that large
+/// messages to all of them can be under way at once.
 inline constexpr Bytes kHeapPerEndpoint = 4_GiB;
-/// Below this many endpoints each has the full heap; above, they share this much address space.
-inline constexpr Bytes kHeapsTotal{std::uint64_t{32} << 40};  // 32 TiB of the 128 a process has
+/// Where that is more than this in all, it is divided: 32 TiB of the 128 that a process has.
+inline constexpr Bytes kHeapsTotal{std::uint64_t{32} << 40};
 inline constexpr Bytes kSmallestHeap = 64_MiB;
 
 }  // namespace mvm::queue
