@@ -162,9 +162,9 @@ Result<bool> MachineLink::State::work_once() {
   if (!pumped) return pumped;
   bool moved = *received || *pumped;
   moved |= switchboard->report();
+  look_for_silence();
   if (settling) settle_down();
   moved |= peers->flush();
-  look_for_silence();
   return moved;
 }
 
@@ -208,9 +208,12 @@ void MachineLink::State::settle_down() {
 }
 
 void MachineLink::State::say_settled() {
-  const std::scoped_lock lock(settled_mutex);
-  settled = true;
-  settled_changed.notify_all();
+  {
+    const std::scoped_lock lock(settled_mutex);
+    if (std::exchange(settled, true)) return;
+    settled_changed.notify_all();
+  }
+  if (listener.settled) listener.settled();
 }
 
 }  // namespace mvm::queue

@@ -41,7 +41,8 @@ namespace {
 constexpr std::size_t kOutgoingLimit = 4 << 20;
 /// All other machines' queue VMs must have been heard within this time.
 constexpr std::chrono::seconds kLinkPatience{30};
-/// For all machines to tell what became of the last messages, when all tasks have ended.
+/// For all machines to tell what became of the last messages, when all tasks have ended; and more
+/// where a connection has to be mended first.
 constexpr std::chrono::seconds kSettlePatience{3};
 
 void set_nonblocking(int fd) {
@@ -81,7 +82,7 @@ Result<void> raise_descriptor_limit(std::size_t tasks) {
 }  // namespace
 
 struct QueueVm::State {
-  enum class Phase { kWaiting, kStarting, kReady, kRunning, kEnded, kDone };
+  enum class Phase { kWaiting, kStarting, kReady, kRunning, kEnded, kSettling, kDone };
 
   State(int in, int out) : control_in(in), control_out(out) {}
 
@@ -100,7 +101,8 @@ struct QueueVm::State {
   Phase phase = Phase::kWaiting;
   bool success = false;
   bool control_lost = false;
-  std::optional<SteadyTime> hold_until;  ///< a group that outlives its starter for a while
+  std::optional<SteadyTime> hold_until;    ///< a group that outlives its starter for a while
+  std::optional<SteadyTime> settle_until;  ///< in phase kSettling
   WiringPlan plan;
   std::optional<Arena> arena;
   std::unique_ptr<ChannelEnds> ends;
@@ -138,6 +140,8 @@ struct QueueVm::State {
   void on_task_end(std::uint32_t task, const control::TaskEnded& ended);
   void end_when_all_ended();
   void finish();
+  void report_when_settled();
+  void report();
   void poll_once();
 };
 
@@ -183,6 +187,8 @@ std::optional<SteadyTime> QueueVm::State::do_what_is_due() {
   if (supervisor) due = supervisor->tick();
   if (hold_until && now() >= *hold_until) end_without_control();
   if (hold_until) next(*hold_until);
+  if (settle_until && now() >= *settle_until) report();
+  if (settle_until) next(*settle_until);
   if (phase == Phase::kRunning && !control_lost) {
     if (now() >= watch->due() && watch->look()) send(control::Stalled{});
     next(watch->due());
@@ -192,6 +198,7 @@ std::optional<SteadyTime> QueueVm::State::do_what_is_due() {
 
 void QueueVm::State::poll_once() {
   const auto due = do_what_is_due();
+  if (phase == Phase::kDone) return;
 
   std::vector<pollfd> descriptors;
   descriptors.push_back({signals.get(), POLLIN, 0});
@@ -245,7 +252,9 @@ void QueueVm::State::on_message(control::Message&& message) {
     set_gate(arena->header(), Gate::kOpen);
     end_when_all_ended();
   } else if (auto* stop = std::get_if<control::Stop>(&message)) {
-    if (supervisor) {
+    if (phase == Phase::kSettling) {
+      report();
+    } else if (supervisor) {
       supervisor->stop(stop->reason);
       skip_to_running();
       end_when_all_ended();
@@ -349,6 +358,7 @@ Result<void> QueueVm::State::open_link() {
     link_error = std::move(error);
     ::eventfd_write(link_spoke.get(), 1);
   };
+  listener.settled = [this] { ::eventfd_write(link_spoke.get(), 1); };
   auto opened = MachineLink::open(plan, *arena, *ends, kLinkPatience, std::move(listener));
   if (!opened) return fail(opened.error());
   link = std::move(*opened);
@@ -411,9 +421,20 @@ void QueueVm::State::end_when_all_ended() {
   if (control_lost) phase = Phase::kDone;
 }
 
+/// What is under way between machines is counted when all have told each other what became of it.
 void QueueVm::State::finish() {
   door.reset();
-  if (link && !link->settle(kSettlePatience)) {
+  phase = Phase::kSettling;
+  settle_until = now() + plan.reconnect + kSettlePatience;
+  report_when_settled();
+}
+
+void QueueVm::State::report_when_settled() {
+  if (!link || link->settle(std::chrono::milliseconds(0))) report();
+}
+
+void QueueVm::State::report() {
+  if (link && !link->settle(std::chrono::milliseconds(0))) {
     log_warning("some machines did not tell what became of the last messages; the figures of the ",
                 "queues between machines may disagree");
   }
@@ -452,7 +473,7 @@ void QueueVm::State::lose_control() {
 /// Without its starter a group has nobody to work for.
 void QueueVm::State::end_without_control() {
   hold_until.reset();
-  if (!supervisor || phase == Phase::kEnded) {
+  if (!supervisor || phase >= Phase::kEnded) {
     phase = Phase::kDone;
     return;
   }
@@ -477,6 +498,10 @@ void QueueVm::State::on_link() {
     const std::scoped_lock lock(link_mutex);
     error.swap(link_error);
     replies.swap(door_said);
+  }
+  if (phase == Phase::kSettling) {
+    if (error) log_warning(error->message);  // the tasks do not need it any more
+    return report_when_settled();
   }
   if (error) return fail_group(*error);
   for (auto& reply : replies) {

@@ -62,6 +62,7 @@ class MachineLink {
     /// a machine was silent for WiringPlan::reconnect: then the streams to and from it have ended,
     /// and the others go on; kProtocol when a peer broke the protocol; kArena.
     std::function<void(Error)> failed;
+    std::function<void()> settled;  ///< `settle` would give true now; may be empty
   };
 
   /// Binds and begins to connect. `patience` is for all machines together. `plan`, `arena`, `ends`
@@ -79,7 +80,8 @@ class MachineLink {
 
   /// Once the tasks of all machines have ended: waits until every machine has told what became of
   /// the messages that it was sent, so that the figures of all machines agree. To be called on all
-  /// machines; each waits for the others. False when some did not answer in time.
+  /// machines; each waits for the others. False when some have not answered within `patience`; the
+  /// link goes on asking them, for as long as a broken connection may take.
   bool settle(std::chrono::milliseconds patience);
 
   /// Any thread, at any time. The numbers are read one by one while the link goes on.
