@@ -37,21 +37,6 @@ std::string signal_words(int signal) {
   return name == nullptr ? text("signal ", signal) : text("SIG", name);
 }
 
-TaskEnd task_end_of(const control::TaskEnded& ended) {
-  switch (ended.kind) {
-    case control::EndKind::kExited:
-      return ended.status == 0 ? TaskEnd::kSucceeded : TaskEnd::kFailed;
-    case control::EndKind::kSignalled:
-      return TaskEnd::kSignalled;
-    case control::EndKind::kFollower:
-      return TaskEnd::kFollower;
-    case control::EndKind::kStopped:
-    case control::EndKind::kTimeLimit:
-      return TaskEnd::kStopped;
-  }
-  return TaskEnd::kStopped;
-}
-
 }  // namespace
 
 GroupConversation::GroupConversation(const model::Plan& plan, const LaunchSettings& settings,
@@ -61,7 +46,7 @@ GroupConversation::GroupConversation(const model::Plan& plan, const LaunchSettin
       directory_(directory),
       observer_(observer),
       cancel_(cancel),
-      counts_(plan.wiring.size()),
+      record_(plan),
       rounds_(plan.wiring.size(),
               [this](std::uint32_t machine, control::Ask ask) {
                 // Before it is ready a queue VM has nothing to tell.
@@ -70,27 +55,27 @@ GroupConversation::GroupConversation(const model::Plan& plan, const LaunchSettin
                 say(member, ask);
                 return true;
               }),
-      outside_({.to_queue_vm =
-                    [this](const control::Message& message) { say(members_.front(), message); },
-                .to_caller = [this](GroupDoor::Caller caller,
-                                    const DoorFrame& frame) { door_->say(caller, frame); },
-                .refuse = [this](GroupDoor::Caller caller,
-                                 const std::string& why) { door_->refuse(caller, why); }}),
-      lingering_(plan) {
-  outcome_.group = plan.group;
-  for (std::uint32_t m = 0; m < plan.wiring.size(); ++m) {
-    for (const auto& task : plan.wiring[m].tasks) {
-      spec_of_[task.id] = &task;
-      outcome_of_[task.id] = outcome_.tasks.size();
-      outcome_.tasks.push_back({.id = task.id, .name = task.name(), .machine = m});
-      if (task.cores.size() == 1) {
-        outcome_.tasks.back().core = static_cast<std::int32_t>(task.cores.front());
-      }
-    }
-  }
-  std::sort(outcome_.tasks.begin(), outcome_.tasks.end(),
-            [](const TaskOutcome& a, const TaskOutcome& b) { return a.id < b.id; });
-  for (std::size_t i = 0; i < outcome_.tasks.size(); ++i) outcome_of_[outcome_.tasks[i].id] = i;
+      desk_(rounds_, !plan.wiring.empty() && !plan.wiring.front().outside.empty(), desk_ways()),
+      outside_(desk_.sessions()),
+      lingering_(plan) {}
+
+/// What callers are told, and whom they reach.
+DoorDesk::Ways GroupConversation::desk_ways() {
+  using Statuses = StatusRounds::Statuses;
+  return {
+      .status =
+          [this](const Statuses& statuses) {
+            return status_json(plan_, state_, released_ ? now() - released_at_ : Duration(0),
+                               graph().look(statuses), statuses);
+          },
+      .waits =
+          [this](const Statuses& statuses) {
+            return waits_json(plan_.group, graph().look(statuses));
+          },
+      .explanation =
+          [this](const Statuses& statuses) { return wait_words(graph().look(statuses)); },
+      .to_queue_vm = [this](const control::Message& message) { say(members_.front(), message); },
+      .on_gone = [this] { finish_when_ended(); }};
 }
 
 GroupOutcome GroupConversation::hold() {
@@ -98,22 +83,16 @@ GroupOutcome GroupConversation::hold() {
   launch_deadline_ = started_at_ + kLaunchPatience;
   observer_.on_state(GroupState::kStarting);
   if (auto started = start_machines(); !started) {
-    conclude(GroupState::kFailed, exit_status::kRefused, started.error().message);
+    record_.conclude(GroupState::kFailed, exit_status::kRefused, started.error().message);
     for (auto& member : members_) member.phase = Phase::kDone;
   }
   while (!all_at_least(Phase::kDone)) poll_once();
-  if (released_) outcome_.ran = ended_at_.value_or(now()) - released_at_;
-  door_.reset();
+  if (released_) record_.set_ran(ended_at_.value_or(now()) - released_at_);
+  desk_.close();
   clean_up();
-  settle_channels();
-  const auto followers =
-      std::count_if(outcome_.tasks.begin(), outcome_.tasks.end(),
-                    [](const TaskOutcome& task) { return task.end == TaskEnd::kFollower; });
-  conclude(GroupState::kCompleted, exit_status::kSuccess,
-           followers == 0 ? std::string("every task ended well")
-                          : text("no task failed; ", followers, " ended at a closed queue"));
-  observer_.on_state(outcome_.state);
-  return std::move(outcome_);
+  auto outcome = record_.take();
+  observer_.on_state(outcome.state);
+  return outcome;
 }
 
 Result<void> GroupConversation::start_machines() {
@@ -155,7 +134,7 @@ void GroupConversation::poll_once() {
     descriptors.push_back({member.phase == Phase::kDone ? -1 : member.control.get(), events, 0});
   }
   const auto first_of_door = descriptors.size();
-  if (door_) door_->add_descriptors(descriptors);
+  if (auto* door = desk_.door()) door->add_descriptors(descriptors);
   const int ready = ::poll(descriptors.data(), descriptors.size(), milliseconds_to_deadline());
   give_up_on_silent();
   end_lingering_in_time();
@@ -168,7 +147,7 @@ void GroupConversation::poll_once() {
     }
     on_control(m);
   }
-  if (door_) door_->on_ready(std::span(descriptors).subspan(first_of_door));
+  if (auto* door = desk_.door()) door->on_ready(std::span(descriptors).subspan(first_of_door));
 }
 
 int GroupConversation::milliseconds_to_deadline() {
@@ -176,7 +155,7 @@ int GroupConversation::milliseconds_to_deadline() {
                       leave_deadline_.value_or(SteadyTime::max()));
   if (linger_deadline_ && outside_.empty()) due = std::min(due, *linger_deadline_);
   if (deadlocks_) due = std::min(due, deadlocks_->tick().value_or(SteadyTime::max()));
-  if (door_) due = std::min(due, door_->tick().value_or(SteadyTime::max()));
+  if (auto* door = desk_.door()) due = std::min(due, door->tick().value_or(SteadyTime::max()));
   if (due == SteadyTime::max()) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
@@ -252,14 +231,13 @@ void GroupConversation::on_message(std::uint32_t machine, control::Message&& mes
     if (machine == 0) outside_.begin();
     if (all_at_least(Phase::kReady)) on_ready();
   } else if (auto* output = std::get_if<control::Output>(&message)) {
-    const auto found = spec_of_.find(output->task);
-    if (found == spec_of_.end()) return;
+    const auto* task = record_.task(output->task);
+    if (task == nullptr) return;
     const auto stream = static_cast<RunDirectory::Stream>(output->stream);
-    directory_.append_log(found->second->name(), stream, output->bytes);
-    observer_.on_output(*found->second, stream, output->bytes);
+    directory_.append_log(task->name(), stream, output->bytes);
+    observer_.on_output(*task, stream, output->bytes);
   } else if (auto* begun = std::get_if<control::TaskStarted>(&message)) {
-    const auto found = outcome_of_.find(begun->task);
-    if (found != outcome_of_.end()) outcome_.tasks[found->second].pid = begun->pid;
+    record_.on_start(*begun);
   } else if (auto* ended = std::get_if<control::TaskEnded>(&message)) {
     on_task_end(machine, *ended);
   } else if (std::holds_alternative<control::AllEnded>(message)) {
@@ -274,11 +252,11 @@ void GroupConversation::on_message(std::uint32_t machine, control::Message&& mes
     outside_.on_queue_vm(std::move(message));
     finish_when_ended();
   } else if (auto* figures = std::get_if<control::Figures>(&message)) {
-    on_figures(machine, *figures);
+    record_.on_figures(machine, std::move(*figures));
     leave(machine);
   } else if (auto* failed = std::get_if<control::Failed>(&message)) {
-    conclude(GroupState::kFailed, exit_status::kRefused,
-             text("machine ", plan_.machines[machine].name, ": ", failed->message));
+    record_.conclude(GroupState::kFailed, exit_status::kRefused,
+                     text("machine ", plan_.machines[machine].name, ": ", failed->message));
     on_lost(machine);
   }
 }
@@ -287,10 +265,12 @@ void GroupConversation::on_ready() {
   if (stopping_) return;  // the machines that became ready late have been told to stop, too
   // Not before: by now the first queue VM knows the door, and removes it should this process be
   // killed.
-  open_door();
+  if (!plan_.wiring.empty() && !plan_.wiring.front().door.empty()) {
+    desk_.open(plan_.wiring.front().door);
+  }
   released_ = true;
   released_at_ = now();
-  outcome_.start = released_at_ - started_at_;
+  record_.set_start(released_at_ - started_at_);
   for (auto& member : members_) {
     if (member.phase == Phase::kReady) member.phase = Phase::kRunning;
     say(member, control::Release{});
@@ -300,100 +280,22 @@ void GroupConversation::on_ready() {
 }
 
 void GroupConversation::on_task_end(std::uint32_t machine, const control::TaskEnded& ended) {
-  const auto found = outcome_of_.find(ended.task);
-  if (found == outcome_of_.end()) return;
-  TaskOutcome& task = outcome_.tasks[found->second];
-  if (task.machine != machine) return;
-  task.end = task_end_of(ended);
-  task.status = ended.status;
-  task.ran = ended.ran;
-  task.cpu = ended.cpu;
-  task.peak_memory = ended.peak_memory;
+  const auto* known = record_.on_end(machine, ended);
+  if (known == nullptr) return;
+  const TaskOutcome& task = *known;
   observer_.on_task_end(task);
 
   if (ended.kind == control::EndKind::kTimeLimit) {
     const auto limit = plan_.wiring[machine].wall_time;
-    conclude(GroupState::kTimeout, exit_status::kTimeLimit,
-             text("the wall-time of ", mvm::to_string(limit), " has passed"));
+    record_.conclude(GroupState::kTimeout, exit_status::kTimeLimit,
+                     text("the wall-time of ", mvm::to_string(limit), " has passed"));
     stop_all(control::StopReason::kTimeLimit);
   } else if (task.end == TaskEnd::kFailed || task.end == TaskEnd::kSignalled) {
     const bool signalled = task.end == TaskEnd::kSignalled;
-    conclude(GroupState::kFailed, signalled ? 128 + ended.status : ended.status,
-             signalled ? text(task.name, " was ended by ", signal_words(ended.status))
-                       : text(task.name, " exited with ", ended.status));
+    record_.conclude(GroupState::kFailed, signalled ? 128 + ended.status : ended.status,
+                     signalled ? text(task.name, " was ended by ", signal_words(ended.status))
+                               : text(task.name, " exited with ", ended.status));
     if (plan_.wiring[machine].end_on_failure) stop_all(control::StopReason::kFailure);
-  }
-}
-
-void GroupConversation::on_figures(std::uint32_t machine, control::Figures& figures) {
-  counts_[machine] = std::move(figures.channels);
-}
-
-/// Where a channel has one receiver, what is left was lost when that one died.
-void GroupConversation::settle_channels() {
-  outcome_.channels = put_together(plan_.wiring, counts_);
-  std::unordered_map<std::uint64_t, std::uint32_t> sole_receivers;
-  for (const auto& wiring : plan_.wiring) {
-    for (const auto& channel : wiring.channels) {
-      if (channel.receivers.size() == 1) sole_receivers[channel.id] = channel.receivers.front();
-    }
-  }
-  for (auto& figures : outcome_.channels) {
-    const auto sole = sole_receivers.find(figures.channel);
-    if (sole == sole_receivers.end()) continue;
-    const auto receiver = outcome_of_.find(sole->second);
-    if (receiver == outcome_of_.end()) continue;
-    if (outcome_.tasks[receiver->second].end == TaskEnd::kSucceeded) continue;
-    figures.lost_with_task += std::exchange(figures.left, 0);
-  }
-}
-
-/// A group without a door runs as well; it only cannot be asked.
-void GroupConversation::open_door() {
-  if (plan_.wiring.empty() || plan_.wiring.front().door.empty()) return;
-  auto door =
-      GroupDoor::open(plan_.wiring.front().door,
-                      {.heard = [this](GroupDoor::Caller caller,
-                                       DoorFrame&& frame) { on_door(caller, std::move(frame)); },
-                       .gone =
-                           [this](GroupDoor::Caller caller) {
-                             outside_.on_gone(caller);
-                             finish_when_ended();
-                           }});
-  if (door) {
-    door_ = std::move(*door);
-  } else {
-    log_warning("mvm top, inspect and explain cannot reach this group: ", door.error().message);
-  }
-}
-
-void GroupConversation::on_door(GroupDoor::Caller caller, DoorFrame&& frame) {
-  const auto answer = [this, caller](auto&& words_of) {
-    rounds_.wish([this, caller, words_of](const StatusRounds::Statuses& statuses) {
-      if (door_) door_->say(caller, {DoorKind::kAnswer, words_of(statuses)});
-    });
-  };
-  switch (frame.kind) {
-    case DoorKind::kAskStatus:
-      return answer([this](const StatusRounds::Statuses& statuses) {
-        return status_json(plan_, state_, released_ ? now() - released_at_ : Duration(0),
-                           graph().look(statuses), statuses);
-      });
-    case DoorKind::kAskWaits:
-      return answer([this](const StatusRounds::Statuses& statuses) {
-        return waits_json(plan_.group, graph().look(statuses));
-      });
-    case DoorKind::kAskExplanation:
-      return answer([this](const StatusRounds::Statuses& statuses) {
-        return wait_words(graph().look(statuses));
-      });
-    case DoorKind::kOutside:
-      if (!plan_.wiring.front().outside.empty()) return outside_.on_caller(caller, frame.payload);
-      return door_->refuse(caller,
-                           "this group has no port that is open to programs outside; a profile "
-                           "opens one by <open port=\"…\" to=\"JOB.PORT\"/> in its <topology>");
-    default:
-      return door_->refuse(caller, "it asked for what a group cannot answer");
   }
 }
 
@@ -413,14 +315,14 @@ void GroupConversation::on_stalled() {
 
 void GroupConversation::on_deadlock(const queue::GroupWaits& waits) {
   if (stopping_) return;
-  outcome_.deadlocks += static_cast<std::uint32_t>(waits.knots.size());
+  record_.on_deadlock(waits.knots.size());
   const auto words = deadlock_words(waits);
   auto stored = directory_.store(kWaitsFile, waits_json(plan_.group, waits));
   if (stored) stored = directory_.store(kDeadlockFile, words);
   if (!stored) log_warning(stored.error().message);
   observer_.on_deadlock(waits, words);
   if (settings_.on_deadlock != model::DeadlockAction::kEnd) return;
-  conclude(GroupState::kFailed, exit_status::kDeadlock, deadlock_sentence(waits));
+  record_.conclude(GroupState::kFailed, exit_status::kDeadlock, deadlock_sentence(waits));
   stop_all(control::StopReason::kFailure);
 }
 
@@ -443,15 +345,15 @@ void GroupConversation::on_cancel() {
   // The tasks have ended well, and nobody is there.
   if (state_ == GroupState::kLingering && outside_.empty() && !finishing_) return finish();
   const bool again = ++cancel_requests_ > 1;
-  conclude(GroupState::kCancelled, exit_status::kInterrupted, "cancelled");
+  record_.conclude(GroupState::kCancelled, exit_status::kInterrupted, "cancelled");
   if (again && !leave_deadline_) leave_deadline_ = now() + kLeavePatience;
   stop_all(again ? control::StopReason::kKill : control::StopReason::kCancelled);
 }
 
 /// A queue VM that breaks the protocol cannot be asked for anything any more.
 void GroupConversation::on_breach(std::uint32_t machine, std::string_view what) {
-  conclude(GroupState::kFailed, exit_status::kRefused,
-           text("machine ", plan_.machines[machine].name, ": ", what));
+  record_.conclude(GroupState::kFailed, exit_status::kRefused,
+                   text("machine ", plan_.machines[machine].name, ": ", what));
   members_[machine].hopeless = true;
   on_lost(machine);
 }
@@ -460,7 +362,7 @@ void GroupConversation::on_breach(std::uint32_t machine, std::string_view what) 
 void GroupConversation::on_lost(std::uint32_t machine) {
   Member& member = members_[machine];
   if (member.phase == Phase::kDone) return;
-  conclude(GroupState::kFailed, exit_status::kRefused, loss_of(machine));
+  record_.conclude(GroupState::kFailed, exit_status::kRefused, loss_of(machine));
   leave(machine);
   member.control.reset();
   stop_all(control::StopReason::kFailure);
@@ -492,7 +394,7 @@ void GroupConversation::stop_all(control::StopReason reason) {
     // Also one that waits for others while it finishes.
     if (member.phase < Phase::kEnded || finishing_) say(member, control::Stop{reason});
   }
-  outside_.end(text("the group has ended: ", outcome_.cause));
+  outside_.end(text("the group has ended: ", record_.cause()));
   finish_when_ended();
 }
 
@@ -503,7 +405,8 @@ void GroupConversation::finish_when_ended() {
   if (!ended_at_) ended_at_ = now();
   if (stopping_) return finish();
   if (!outside_.empty()) return;
-  if (concluded_ || !door_ || !lingering_.is_possible()) return finish();
+  if (record_.is_concluded() || desk_.door() == nullptr || !lingering_.is_possible())
+    return finish();
   linger_deadline_.reset();
   rounds_.wish([this](const StatusRounds::Statuses& statuses) { linger(statuses); });
 }
@@ -527,14 +430,6 @@ void GroupConversation::finish() {
   linger_deadline_.reset();
   outside_.end("the group has ended");
   for (auto& member : members_) say(member, control::Finish{});
-}
-
-void GroupConversation::conclude(GroupState state, int exit_status, std::string cause) {
-  if (concluded_) return;
-  concluded_ = true;
-  outcome_.state = state;
-  outcome_.exit_status = exit_status;
-  outcome_.cause = std::move(cause);
 }
 
 bool GroupConversation::all_at_least(Phase phase) const {

@@ -6,7 +6,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include <mvm/base/clock.hpp>
@@ -14,13 +13,12 @@
 #include <mvm/base/unique_fd.hpp>
 #include <mvm/oslayer/machine.hpp>
 #include <mvm/queuelayer/control_protocol.hpp>
-#include <mvm/run/group_door.hpp>
 #include <mvm/run/group_runner.hpp>
 
-#include "channel_figures.hpp"
 #include "deadlock_watch.hpp"
+#include "door_desk.hpp"
 #include "lingering.hpp"
-#include "outside_sessions.hpp"
+#include "outcome_record.hpp"
 #include "status_rounds.hpp"
 
 namespace mvm::run {
@@ -47,12 +45,11 @@ class GroupConversation {
     bool hopeless = false;  ///< broken or silent: not worth waiting for
   };
 
+  [[nodiscard]] DoorDesk::Ways desk_ways();
   [[nodiscard]] Result<void> start_machines();
   void poll_once();
   [[nodiscard]] int milliseconds_to_deadline();
   void give_up_on_silent();
-  void open_door();
-  void on_door(GroupDoor::Caller caller, DoorFrame&& frame);
   [[nodiscard]] const queue::WaitGraph& graph();
   void on_stalled();
   void on_deadlock(const queue::GroupWaits& waits);
@@ -62,7 +59,6 @@ class GroupConversation {
   void on_cancel();
   void on_ready();
   void on_task_end(std::uint32_t machine, const queue::control::TaskEnded& ended);
-  void on_figures(std::uint32_t machine, queue::control::Figures& figures);
   void on_breach(std::uint32_t machine, std::string_view what);
   void on_lost(std::uint32_t machine);
   void leave(std::uint32_t machine);
@@ -73,10 +69,7 @@ class GroupConversation {
   void linger(std::span<const queue::control::Status> statuses);
   void end_lingering_in_time();
   void finish();
-  /// Remembers the first cause; everything later is a consequence.
-  void conclude(GroupState state, int exit_status, std::string cause);
   [[nodiscard]] bool all_at_least(Phase phase) const;
-  void settle_channels();
   void clean_up();
 
   const model::Plan& plan_;
@@ -85,18 +78,14 @@ class GroupConversation {
   GroupObserver& observer_;
   int cancel_;
   std::vector<Member> members_;
-  std::unordered_map<std::uint32_t, const queue::TaskSpec*> spec_of_;
-  std::unordered_map<std::uint32_t, std::size_t> outcome_of_;  ///< by task id
-  std::vector<MachineCounts> counts_;
+  OutcomeRecord record_;
   StatusRounds rounds_;
   std::unique_ptr<queue::WaitGraph> graph_;   ///< made when it is needed
   std::unique_ptr<DeadlockWatch> deadlocks_;  ///< likewise
-  std::unique_ptr<GroupDoor> door_;
-  OutsideSessions outside_;
+  DoorDesk desk_;
+  OutsideSessions& outside_;  ///< those at the desk
   Lingering lingering_;
   GroupState state_ = GroupState::kStarting;
-  GroupOutcome outcome_;
-  bool concluded_ = false;
   bool released_ = false;
   bool stopping_ = false;
   bool finishing_ = false;
