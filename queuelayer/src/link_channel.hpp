@@ -26,9 +26,10 @@ struct LinkCount {
 };
 
 /// What a peer must not say. The link names the machine.
-[[nodiscard]] inline std::unexpected<Error> breach(std::string_view what) {
-  return fail(ErrorCode::kProtocol, what);
-}
+[[nodiscard]] std::unexpected<Error> breach(std::string_view what);
+/// A queue's memory holds what no sender of ours wrote.
+[[nodiscard]] std::unexpected<Error> overwritten(const Arena& arena, const ChannelRecord& channel);
+[[nodiscard]] std::unexpected<Error> no_room_for_arrival();
 
 class LinkOutlet {
  public:
@@ -56,14 +57,26 @@ class LinkOutlet {
   [[nodiscard]] const LinkCount& count() const { return count_; }
 
  protected:
-  /// Small frames of one channel in one turn.
-  static constexpr int kFramesPerTurn = 32;
+  /// Sends pieces of what is there until the turn is over. True when something was added.
+  [[nodiscard]] Result<bool> send_pieces(LinkSession& session);
+  /// True when the next piece of what has been chosen could go now.
+  [[nodiscard]] bool could_send_piece(const LinkSession& session);
+  /// Tells that nothing more will come; once.
+  void tell_end(LinkSession& session);
 
   std::uint32_t channel_;
   std::uint64_t id_;
   bool gone_ = false;
   bool end_sent_ = false;
   LinkCount count_;
+
+ private:
+  /// Chooses what is to be sent next. False when there is nothing; then the end of the stream has
+  /// been told if this is it. Errors: kArena.
+  [[nodiscard]] virtual Result<bool> choose(LinkSession& session) = 0;
+  /// Of the next piece of what has been chosen.
+  [[nodiscard]] virtual std::uint64_t next_length(const LinkSession& session) = 0;
+  virtual void send_piece(LinkSession& session, std::uint64_t length) = 0;
 };
 
 class LinkInlet {
@@ -88,6 +101,9 @@ class LinkInlet {
   [[nodiscard]] const LinkCount& count() const { return count_; }
 
  protected:
+  /// Tells that nobody receives here any more; once.
+  void tell_gone(LinkSession& session);
+
   std::uint32_t channel_;
   std::uint64_t id_;
   bool gone_sent_ = false;

@@ -12,7 +12,7 @@
 namespace mvm::queue {
 namespace {
 
-class RingOutlet : public LinkOutlet {
+class RingOutlet final : public LinkOutlet {
  public:
   RingOutlet(const Arena& arena, std::uint32_t channel, const LinkCredit& credit)
       : LinkOutlet(channel, arena.channel(channel).id),
@@ -21,25 +21,13 @@ class RingOutlet : public LinkOutlet {
         credit_(credit) {}
 
   Result<bool> pump(LinkSession& session) override {
-    bool moved = false;
-    for (int frames = 0; frames < kFramesPerTurn; ++frames) {
-      if (gone_ || !session.has_room()) break;
-      auto there = find_piece(session);
-      if (!there) return fail(there.error());
-      if (!*there) return moved;
-      const auto length = next_length(session);
-      const bool bulk = length > kSmallPayload;
-      if (bulk && !session.has_bulk_room()) break;
-      send_piece(session, length);
-      moved = true;
-      if (bulk) break;
-    }
-    return moved;
+    if (gone_) return false;
+    return send_pieces(session);
   }
 
   bool has_work(const LinkSession& session) override {
     if (gone_ || !session.has_room()) return false;
-    if (in_piece_) return next_length(session) <= kSmallPayload || session.could_take_bulk();
+    if (in_piece_) return could_send_piece(session);
     if (has_credit() && reader_.available()) return true;
     return !end_sent_ && reader_.ended();
   }
@@ -67,25 +55,18 @@ class RingOutlet : public LinkOutlet {
     const bool between_messages = kept_.empty() || kept_.back().whole;
     return !between_messages || kept_.size() < credit_.messages;
   }
-  [[nodiscard]] std::uint64_t next_length(const LinkSession& session) const {
+  std::uint64_t next_length(const LinkSession& session) override {
     return std::min(session.piece(), piece_.length - piece_sent_);
   }
 
-  /// Makes `piece_` what is to be sent next. False when there is nothing; then the end of the
-  /// stream has been told if this is it.
-  Result<bool> find_piece(LinkSession& session) {
+  Result<bool> choose(LinkSession& session) override {
     if (in_piece_) return true;
     if (!has_credit()) return false;
     switch (reader_.take(piece_)) {
       case Taken::kCorrupt:
-        return fail(ErrorCode::kArena, "the queue from ",
-                    arena_.words(reader_.channel().sender_words),
-                    " was overwritten by some task of this group");
+        return overwritten(arena_, reader_.channel());
       case Taken::kNothing:
-        if (!end_sent_ && reader_.ended()) {
-          end_sent_ = true;
-          session.add({.kind = LinkKind::kEnd, .channel = id_});
-        }
+        if (reader_.ended()) tell_end(session);
         return false;
       case Taken::kPiece:
         break;
@@ -97,7 +78,7 @@ class RingOutlet : public LinkOutlet {
     return true;
   }
 
-  void send_piece(LinkSession& session, std::uint64_t length) {
+  void send_piece(LinkSession& session, std::uint64_t length) override {
     const bool end_of_piece = piece_sent_ + length == piece_.length;
     const bool more = piece_.more || !end_of_piece;
     session.add({.kind = LinkKind::kPiece,
@@ -128,7 +109,7 @@ class RingOutlet : public LinkOutlet {
   bool in_piece_ = false;
 };
 
-class RingInlet : public LinkInlet {
+class RingInlet final : public LinkInlet {
  public:
   RingInlet(const Arena& arena, std::uint32_t channel, SenderHeap& heap)
       : LinkInlet(channel, arena.channel(channel).id), writer_(arena, channel, heap) {
@@ -153,8 +134,7 @@ class RingInlet : public LinkInlet {
       told = true;
     }
     if (!gone_sent_ && writer_.receiver_closed()) {
-      gone_sent_ = true;
-      session.add({.kind = LinkKind::kGone, .channel = id_});
+      tell_gone(session);
       told = true;
     }
     return told;
@@ -178,20 +158,17 @@ class RingInlet : public LinkInlet {
   Result<void> on_first(const LinkFrame& frame) {
     const auto type = frame.slot_kind & kTypeMask;
     const auto length = frame.message_length;
-    const auto no_room = [] {
-      return fail(ErrorCode::kArena, "no room for a message that arrived");
-    };
     if ((frame.slot_kind & kOutOfLine) != 0) return breach("a type that no queue has");
     if (length > kMaxMessage.count) return breach("a message over the limit");
     if (!writer_.has_room(length)) return breach("more than was agreed");
     if ((frame.slot_kind & kMoreFollows) == 0) {
       if (frame.payload.size() != length) return breach("a length that is not true");
-      if (!writer_.write(frame.payload.data(), length, type)) return no_room();
+      if (!writer_.write(frame.payload.data(), length, type)) return no_room_for_arrival();
       count_.passed.fetch_add(1, std::memory_order_release);
       return {};
     }
     if (length == 0) return breach("fragments that do not add up");
-    if (!writer_.begin(length, type)) return no_room();
+    if (!writer_.begin(length, type)) return no_room_for_arrival();
     left_ = length;
     return on_more(frame);
   }

@@ -28,7 +28,7 @@ DropCause cause_of_drop(const ChannelRecord& channel, std::int64_t expires_ns,
                                                                     : DropCause::kOverflow;
 }
 
-class ShelfOutlet : public LinkOutlet {
+class ShelfOutlet final : public LinkOutlet {
  public:
   ShelfOutlet(const Arena& arena, std::uint32_t channel, const LinkCredit& credit)
       : LinkOutlet(channel, arena.channel(channel).id),
@@ -39,28 +39,16 @@ class ShelfOutlet : public LinkOutlet {
 
   Result<bool> pump(LinkSession& session) override {
     find_unwanted();
-    bool moved = tell_drops(session);
-    for (int frames = 0; frames < kFramesPerTurn; ++frames) {
-      if (!session.has_room()) break;
-      auto there = choose(session);
-      if (!there) return fail(there.error());
-      if (!*there) return moved;
-      const auto length = next_length(session);
-      const bool bulk = length > kSmallPayload;
-      if (bulk && !session.has_bulk_room()) break;
-      send_piece(session, length);
-      moved = true;
-      if (bulk) break;
-    }
-    return moved;
+    const bool told = tell_drops(session);
+    auto sent = send_pieces(session);
+    if (!sent) return sent;
+    return told || *sent;
   }
 
   bool has_work(const LinkSession& session) override {
     if (!session.has_room()) return false;
     if (has_unwanted() || !drops_.empty() || is_better_there()) return true;
-    if (!sending_.empty()) {
-      return next_length(session) <= kSmallPayload || session.could_take_bulk();
-    }
+    if (!sending_.empty()) return could_send_piece(session);
     return !gone_ && !end_sent_ && reader_.ended();
   }
 
@@ -109,7 +97,7 @@ class ShelfOutlet : public LinkOutlet {
 
   static Order order_of(const ShelfMessage& message) { return {message.rank, message.number}; }
   [[nodiscard]] Held& first() { return held_.at(sending_.begin()->second); }
-  [[nodiscard]] std::uint64_t next_length(const LinkSession& session) {
+  std::uint64_t next_length(const LinkSession& session) override {
     Held& held = first();
     return std::min(session.piece(), held.message.length - held.sent);
   }
@@ -134,38 +122,30 @@ class ShelfOutlet : public LinkOutlet {
     return sending_.empty() || reader_.rank() < sending_.begin()->first;
   }
 
-  /// Makes the first of `sending_` what is to be sent next. False when there is nothing; then the
-  /// end of the stream has been told if this is it.
-  Result<bool> choose(LinkSession& session) {
+  /// Makes the first of `sending_` what is to be sent next.
+  Result<bool> choose(LinkSession& session) override {
     if (is_better_there()) {
       ShelfMessage message;
       switch (reader_.take(message)) {
         case Taken::kCorrupt:
-          return overwritten();
+          return overwritten(arena_, reader_.channel());
         case Taken::kNothing:
           break;  // a competitor was quicker
         case Taken::kPiece:
           if (!held_.try_emplace(message.number, Held{.message = message}).second) {
-            return overwritten();  // no sender gives two messages one number
+            // No sender gives two messages one number.
+            return overwritten(arena_, reader_.channel());
           }
           sending_.insert(order_of(message));
           break;
       }
     }
     if (!sending_.empty()) return true;
-    if (!gone_ && !end_sent_ && reader_.ended()) {
-      end_sent_ = true;
-      session.add({.kind = LinkKind::kEnd, .channel = id_});
-    }
+    if (!gone_ && reader_.ended()) tell_end(session);
     return false;
   }
 
-  [[nodiscard]] std::unexpected<Error> overwritten() const {
-    return fail(ErrorCode::kArena, "the queue from ", arena_.words(reader_.channel().sender_words),
-                " was overwritten by some task of this group");
-  }
-
-  void send_piece(LinkSession& session, std::uint64_t length) {
+  void send_piece(LinkSession& session, std::uint64_t length) override {
     Held& held = first();
     const ShelfMessage& message = held.message;
     const std::string_view payload(reinterpret_cast<const char*>(message.data) + held.sent, length);
@@ -262,7 +242,7 @@ class ShelfOutlet : public LinkOutlet {
   std::uint64_t unwanted_seen_ = 0;
 };
 
-class ShelfInlet : public LinkInlet {
+class ShelfInlet final : public LinkInlet {
  public:
   ShelfInlet(const Arena& arena, std::uint32_t channel, SenderHeap& heap)
       : LinkInlet(channel, arena.channel(channel).id),
@@ -306,8 +286,7 @@ class ShelfInlet : public LinkInlet {
       told = true;
     }
     if (!gone_sent_ && done_.empty() && writer_.receiver_closed() && session.has_room()) {
-      gone_sent_ = true;
-      session.add({.kind = LinkKind::kGone, .channel = id_});
+      tell_gone(session);
       told = true;
     }
     return told;
@@ -345,20 +324,17 @@ class ShelfInlet : public LinkInlet {
         .expires_ns = session.to_local_ns(frame.expires_ns),
         .terms = {.priority = frame.priority,
                   .deadline_ns = session.to_local_ns(frame.deadline_ns)}};
-    const auto no_room = [] {
-      return fail(ErrorCode::kArena, "no room for a message that arrived");
-    };
     if (present_ >= writer_.channel().slot_count) return breach("more than was agreed");
     ++present_;
     if (frame.payload.size() == length) {
       if (writer_.put_arrived(frame.payload.data(), length, type, arrival) != Sent::kDone) {
-        return no_room();
+        return no_room_for_arrival();
       }
       count_.passed.fetch_add(1, std::memory_order_release);
       return {};
     }
     std::byte* memory = writer_.reserve_arrived(length);
-    if (memory == nullptr) return no_room();
+    if (memory == nullptr) return no_room_for_arrival();
     parts_[frame.number] = {.memory = memory, .length = length, .type = type, .arrival = arrival};
     return append(frame);
   }
