@@ -32,14 +32,25 @@ ExampleRun::ExampleRun(std::string_view profile, const std::vector<std::string>&
   EXPECT_FALSE(completed_.timed_out);
 }
 
-std::string ExampleRun::collected(std::string_view task, std::string_view file) const {
+std::optional<std::string> ExampleRun::kept(const std::string& file) const {
   std::error_code error;
   for (const auto& run : fs::directory_iterator(runner_.folder() / "mvm-runs", error)) {
-    auto content = read_file(run.path() / "output" / task / file, 1_GiB);
+    auto content = read_file(run.path() / file, 1_GiB);
     if (content) return *std::move(content);
   }
-  ADD_FAILURE() << task << " left no " << file << "; mvm said:\n" << errors();
   return {};
+}
+
+std::string ExampleRun::summary() const {
+  auto content = kept("summary.json");
+  if (!content) ADD_FAILURE() << "the run left no summary; mvm said:\n" << errors();
+  return content.value_or("{}");
+}
+
+std::string ExampleRun::collected(std::string_view task, std::string_view file) const {
+  auto content = kept((fs::path("output") / task / file).string());
+  if (!content) ADD_FAILURE() << task << " left no " << file << "; mvm said:\n" << errors();
+  return content.value_or("");
 }
 
 std::vector<double> parse_csv(const std::string& text) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,11 +22,16 @@ class ExampleRun {
   [[nodiscard]] const std::string& output() const { return completed_.output; }
   [[nodiscard]] const std::string& errors() const { return completed_.errors; }
 
+  /// The text of summary.json.
+  [[nodiscard]] std::string summary() const;
   /// The content of a collected output: `collected("cell.3", "spectrum.csv")`. Fails the test when
   /// it is not there.
   [[nodiscard]] std::string collected(std::string_view task, std::string_view file) const;
 
  private:
+  /// A file of the run directory; nothing when it is not there.
+  [[nodiscard]] std::optional<std::string> kept(const std::string& file) const;
+
   ProgramRunner runner_;
   Completed completed_;
 };

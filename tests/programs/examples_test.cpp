@@ -12,17 +12,23 @@
 #include <complex>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <ostream>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include <mvm/base/file.hpp>
+#include <mvm/base/units.hpp>
+
 #include "../../examples/fft/sweep.hpp"
 #include "../../examples/fft/tones.hpp"
 #include "example_run.hpp"
+#include "summary_sums.hpp"
 
 namespace {
 
@@ -363,6 +369,114 @@ INSTANTIATE_TEST_SUITE_P(Examples, Plain, testing::Values(std::pair(1, 1), std::
                            return std::to_string(tested.param.first) + "To" +
                                   std::to_string(tested.param.second);
                          });
+
+TEST(Plain, PrintsWhatItsReadmeShows) {
+  const ExampleRun run("plain", {});
+  ASSERT_EQ(run.status(), 0) << run.errors();
+  const auto readme = mvm::read_file(MVM_SOURCE_DIR "/examples/plain/README.md", mvm::Bytes{65536});
+  ASSERT_TRUE(readme) << readme.error().message;
+  EXPECT_NE(readme->find("$ mvm run examples/plain\n" + run.output() + "```"), std::string::npos)
+      << run.output();
+}
+
+// ── telemetry ───────────────────────────────────────────────────────────────────────────────────
+
+/// What the monitor said, and what the summary tells of the queues before it.
+struct Monitored {
+  unsigned received = 0, sent = 0, alarms = 0;
+  std::map<std::string, unsigned> queues;  ///< all of them: "enqueued", "dropped", …
+  std::map<std::string, unsigned> drops;   ///< by cause
+};
+
+constexpr unsigned kReadings = 4 * 150;  ///< each tenth is an alarm
+
+Monitored watch(const std::vector<std::string>& queue_line) {
+  auto parameters = queue_line;
+  parameters.emplace_back("readings=150");
+  const ExampleRun run("telemetry", parameters);
+  EXPECT_EQ(run.status(), 0) << run.errors();
+  Monitored seen;
+  const auto said = run.output().find("monitor[0]: ");
+  if (said == std::string::npos ||
+      std::sscanf(run.output().c_str() + said, "monitor[0]: %u of %u readings, %u alarms",
+                  &seen.received, &seen.sent, &seen.alarms) != 3) {
+    ADD_FAILURE() << run.output();
+  }
+  const auto summary = nlohmann::json::parse(run.summary());
+  mvm::test::expect_sums(summary);
+  for (const auto& channel : summary.at("channels")) {
+    for (const char* name : {"enqueued", "dequeued", "dropped", "left", "lost_with_task"}) {
+      seen.queues[name] += channel.at(name).get<unsigned>();
+    }
+    for (const auto& [cause, count] : channel.at("drops").items()) {
+      if (count != 0) seen.drops[cause] += count.get<unsigned>();
+    }
+  }
+  EXPECT_EQ(seen.sent, kReadings);
+  EXPECT_EQ(seen.queues["enqueued"], kReadings);
+  EXPECT_EQ(seen.queues["dequeued"], seen.received);
+  EXPECT_EQ(seen.queues["dropped"], kReadings - seen.received);
+  return seen;
+}
+
+TEST(Telemetry, GetsEveryReadingWhereTheQueueBlocks) {
+  const auto seen = watch({"type=fifo", "overflow=block"});
+  EXPECT_EQ(seen.received, kReadings);
+  EXPECT_EQ(seen.alarms, kReadings / 10);
+  EXPECT_TRUE(seen.drops.empty());
+}
+
+TEST(Telemetry, GetsTheNewestReadingsWhereTheQueueIsLatest) {
+  const auto seen = watch({"type=latest"});
+  EXPECT_LT(seen.received, kReadings);  // it needs eight times as long as the sensors
+  EXPECT_EQ(seen.drops,
+            (std::map<std::string, unsigned>{{"superseded", kReadings - seen.received}}));
+}
+
+TEST(Telemetry, GetsAlarmsBeforeOtherReadingsWhereTheQueueKnowsPriorities) {
+  const auto seen = watch({"type=priority", "overflow=drop-oldest"});
+  EXPECT_LT(seen.received, kReadings);
+  EXPECT_GT(seen.alarms * 9, seen.received - seen.alarms) << "a greater part than of the others";
+  EXPECT_EQ(seen.drops, (std::map<std::string, unsigned>{{"overflow", kReadings - seen.received}}));
+}
+
+// ── link ────────────────────────────────────────────────────────────────────────────────────────
+
+/// The number behind these words of the output; -1 when they are not there.
+double number_behind(const std::string& words, const std::string& output) {
+  const auto at = output.find(words);
+  return at == std::string::npos ? -1 : std::strtod(output.c_str() + at + words.size(), nullptr);
+}
+
+TEST(Link, MeasuresWhatTheProfileSays) {
+  const ExampleRun run("link", {"latency=20ms", "bandwidth=8Mbit/s", "probes=10", "blocks=50"});
+  ASSERT_EQ(run.status(), 0) << run.errors();
+  EXPECT_GE(number_behind("from ", run.output()), 20.0) << "nothing is faster than the link";
+  EXPECT_LT(number_behind("median ", run.output()), 200.0) << run.output();
+  EXPECT_GT(number_behind("bandwidth: ", run.output()), 0.8) << run.output();
+  EXPECT_LT(number_behind("bandwidth: ", run.output()), 80.0) << run.output();
+  EXPECT_NE(run.output().find("lost: 0 of 60 messages"), std::string::npos) << run.output();
+  mvm::test::expect_sums(nlohmann::json::parse(run.summary()));
+}
+
+TEST(Link, LosesTheSameMessagesForTheSameSeedAndCountsThem) {
+  const auto lost = [](const std::string& seed) {
+    const ExampleRun run("link", {"loss=20%", seed, "latency=0ms", "bandwidth=1Gbit/s", "probes=1",
+                                  "block=100", "blocks=500"});
+    EXPECT_EQ(run.status(), 0) << run.errors();
+    const auto summary = nlohmann::json::parse(run.summary());
+    mvm::test::expect_sums(summary);
+    for (const auto& channel : summary.at("channels")) {
+      if (channel.at("to") == "far[0].in") {
+        EXPECT_EQ(channel.at("drops").at("lost"), number_behind("lost: ", run.output()));
+      }
+    }
+    return number_behind("lost: ", run.output());
+  };
+  const auto first = lost("seed=1");
+  EXPECT_NEAR(first, 100, 60);  // 20 % of 501; six standard deviations are 54
+  EXPECT_EQ(first, lost("seed=1"));
+}
 
 // ── consensus ───────────────────────────────────────────────────────────────────────────────────
 
