@@ -55,11 +55,13 @@ INSTANTIATE_TEST_SUITE_P(Counts, OfCount, testing::Values(1, 2, 3, 4, 5, 7, 8, 1
 
 TEST_P(OfCount, AgreesWithSerialResultsOnOneTwoAndFourMachines) {
   const auto count = GetParam();
-  const auto seed = "seed=" + fresh_seed();
+  const auto seed = fresh_seed();
+  const auto root = std::stoi(seed) % count;
   for (const int machines : {1, 2, 4}) {
     if (machines > count + 1) continue;
-    const TeamRun run("collectives", {"count=" + std::to_string(count), seed,
-                                      "machines=" + std::to_string(machines)});
+    const TeamRun run("collectives",
+                      {"count=" + std::to_string(count), "seed=" + seed,
+                       "root=" + std::to_string(root), "machines=" + std::to_string(machines)});
     EXPECT_EQ(run.status(), 0) << machines << " machines: " << run.errors();
   }
 }
