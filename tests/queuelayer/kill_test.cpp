@@ -8,18 +8,15 @@
 // have to finish. MVM_TEST_SEED repeats a run, MVM_KILLS sets the rounds of each test.
 #include <gtest/gtest.h>
 #include <sched.h>
-#include <sys/mman.h>
 
-#include <cmath>
 #include <memory>
 #include <numeric>
 
 #include <mvm/queuelayer/channel_ends.hpp>
 
 #include "edge_plan.hpp"
+#include "kill_fixture.hpp"
 #include "queue_ends.hpp"
-#include "test_seed.hpp"
-#include "traced_process.hpp"
 
 namespace mvm::queue {
 namespace {
@@ -35,24 +32,6 @@ struct Story {
   std::atomic<std::uint64_t> received_by[kMostTasks];
 };
 
-class SharedStory {
- public:
-  SharedStory() {
-    memory_ =
-        ::mmap(nullptr, sizeof(Story), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory_ == MAP_FAILED) throw std::runtime_error("mmap");
-    new (memory_) Story{};
-  }
-  ~SharedStory() { ::munmap(memory_, sizeof(Story)); }
-  SharedStory(const SharedStory&) = delete;
-  SharedStory& operator=(const SharedStory&) = delete;
-  Story* operator->() const { return static_cast<Story*>(memory_); }
-  Story& operator*() const { return *static_cast<Story*>(memory_); }
-
- private:
-  void* memory_;
-};
-
 /// Where a victim is met.
 struct Fate {
   std::uint64_t message;       ///< before this one; kMessages: at no mark
@@ -65,9 +44,7 @@ Fate random_fate(std::mt19937& random) {
   Fate fate{};
   fate.message = random_below(random, 10) == 0 ? kMessages : random_below(random, kMessages);
   fate.before_second_step = random_below(random, 2) == 0;
-  // As many deaths among the first ten instructions as among the first hundred or thousand.
-  fate.instructions = static_cast<std::uint64_t>(
-      std::exp(std::uniform_real_distribution<double>(0, std::log(4000.0))(random)));
+  fate.instructions = random_instructions(random, 4000);
   fate.moment_us = static_cast<useconds_t>(random_below(random, 2000));
   return fate;
 }
@@ -208,7 +185,7 @@ class Round {
     return all;
   }
 
-  SharedStory story;
+  SharedByForks<Story> story;
 
  private:
   static std::vector<std::uint32_t> receivers_of(std::uint32_t receivers) {
@@ -238,33 +215,19 @@ class Round {
   std::vector<TracedProcess> processes_;
 };
 
-class Kill : public testing::Test {
+class Kill : public KillFixture {
  protected:
-  void SetUp() override {
-    try {
-      TracedProcess probe([] { return 0; });
-      probe.trace();
-      probe.finish();
-    } catch (const std::exception& problem) {
-      GTEST_SKIP() << problem.what();
-    }
-  }
-
   template <typename Check>
-  void repeat(std::uint32_t receivers, std::uint32_t victim, Check&& check) {
-    const auto seed = test_seed();
-    const char* words = std::getenv("MVM_KILLS");
-    const auto rounds = words != nullptr ? std::strtoul(words, nullptr, 10) : 120;
-    for (std::uint32_t i = 0; i < rounds && !HasFailure(); ++i) {
-      std::mt19937 random(seed + i);
+  void kill_one(std::uint32_t receivers, std::uint32_t victim, Check&& check) {
+    repeat(120, [&](std::mt19937& random) {
       const auto fate = random_fate(random);
       SCOPED_TRACE(testing::Message()
-                   << "MVM_TEST_SEED=" << seed + i << " MVM_KILLS=1: message " << fate.message
+                   << "message " << fate.message
                    << (fate.before_second_step ? ", second step, " : ", first step, ")
                    << fate.instructions << " instructions");
       const Round round(receivers, victim, fate);
       check(round);
-    }
+    });
   }
 
   /// The receivers of a dead sender have all that it sent, in order, each once, and no more.
@@ -284,15 +247,15 @@ class Kill : public testing::Test {
 };
 
 TEST_F(Kill, OfASenderIsTheEndOfItsStream) {
-  repeat(1, 0, [](const Round& round) { check_dead_sender(round); });
+  kill_one(1, 0, [](const Round& round) { check_dead_sender(round); });
 }
 
 TEST_F(Kill, OfASenderToCompetitorsIsTheEndOfItsStream) {
-  repeat(3, 0, [](const Round& round) { check_dead_sender(round); });
+  kill_one(3, 0, [](const Round& round) { check_dead_sender(round); });
 }
 
 TEST_F(Kill, OfTheReceiverClosesTheQueue) {
-  repeat(1, 1, [](const Round& round) {
+  kill_one(1, 1, [](const Round& round) {
     const auto received = round.received_in_all();
     const auto figures = round.figures();
     for (std::uint64_t n = 0; n < kMessages; ++n) ASSERT_LE(round.story->received[n], 1u);
@@ -306,7 +269,7 @@ TEST_F(Kill, OfTheReceiverClosesTheQueue) {
 }
 
 TEST_F(Kill, OfACompetitorTakesAlongOnlyWhatItHeld) {
-  repeat(3, 2, [](const Round& round) {
+  kill_one(3, 2, [](const Round& round) {
     const auto received = round.received_in_all();
     const auto figures = round.figures();
     for (std::uint64_t n = 0; n < kMessages; ++n) ASSERT_LE(round.story->received[n], 1u);

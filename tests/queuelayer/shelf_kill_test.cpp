@@ -5,19 +5,16 @@
 // As in kill_test.cpp: real processes over one arena; the victim meets a breakpoint before a random
 // operation, runs a random number of single instructions from there, and is killed.
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 
 #include <algorithm>
-#include <cmath>
 #include <tuple>
 #include <vector>
 
 #include <mvm/queuelayer/channel_ends.hpp>
 
+#include "kill_fixture.hpp"
 #include "queue_ends.hpp"
 #include "shelf_lab.hpp"
-#include "test_seed.hpp"
-#include "traced_process.hpp"
 
 namespace mvm::queue {
 namespace {
@@ -94,27 +91,12 @@ int receive_all(const Arena& arena, Story& story, std::uint32_t self, const Fate
   }
 }
 
-class ShelfKill : public testing::TestWithParam<std::tuple<QueueType, Overflow>> {
+class ShelfKill : public KillFixture,
+                  public testing::WithParamInterface<std::tuple<QueueType, Overflow>> {
  protected:
-  void SetUp() override {
-    try {
-      TracedProcess probe([] { return 0; });
-      probe.trace();
-      probe.finish();
-    } catch (const std::exception& problem) {
-      GTEST_SKIP() << problem.what();
-    }
-    memory_ =
-        ::mmap(nullptr, sizeof(Story), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    ASSERT_NE(memory_, MAP_FAILED);
-  }
-  void TearDown() override {
-    if (memory_ != nullptr) ::munmap(memory_, sizeof(Story));
-  }
-
   /// One group of processes, of which one dies.
   void run(std::uint32_t victim, const Fate& fate) {
-    auto& story = *new (memory_) Story{};
+    const SharedByForks<Story> story;
     const auto [type, overflow] = GetParam();
     const auto plan =
         plan_of(kReceivers + 1,
@@ -127,7 +109,7 @@ class ShelfKill : public testing::TestWithParam<std::tuple<QueueType, Overflow>>
     for (std::uint32_t task = 0; task <= kReceivers; ++task) {
       const Fate own = task == victim ? fate : kLives;
       processes.emplace_back([&arena, &story, task, own] {
-        return task == 0 ? send_all(arena, story, own) : receive_all(arena, story, task, own);
+        return task == 0 ? send_all(arena, *story, own) : receive_all(arena, *story, task, own);
       });
     }
     for (std::uint32_t task = 0; task <= kReceivers; ++task) {
@@ -142,7 +124,7 @@ class ShelfKill : public testing::TestWithParam<std::tuple<QueueType, Overflow>>
       EXPECT_EQ(processes[task].finish(), kFine) << "task " << task << " of the survivors";
       ends.task_ended(task, false);
     }
-    check(arena, story, ends.figures()[0], victim);
+    check(arena, *story, ends.figures()[0], victim);
   }
 
   void check(const Arena& arena, const Story& story, const control::ChannelCount& figures,
@@ -176,25 +158,15 @@ class ShelfKill : public testing::TestWithParam<std::tuple<QueueType, Overflow>>
               figures.dequeued + figures.dropped() + figures.left + figures.lost_with_task);
   }
 
-  void repeat(bool sender_dies) {
-    const auto seed = test_seed();
-    const char* words = std::getenv("MVM_KILLS");
-    const auto rounds = words != nullptr ? std::strtoul(words, nullptr, 10) : 40;
-    for (std::uint32_t i = 0; i < rounds && !HasFailure(); ++i) {
-      std::mt19937 random(seed + i);
+  void kill_one(bool sender_dies) {
+    repeat(40, [&](std::mt19937& random) {
       const Fate fate{.operation = random_below(random, sender_dies ? kMessages : kMessages / 2),
-                      // As many deaths among the first ten instructions as among the first hundred.
-                      .instructions = static_cast<std::uint64_t>(std::exp(
-                          std::uniform_real_distribution<double>(0, std::log(3000.0))(random)))};
+                      .instructions = random_instructions(random, 3000)};
       const auto victim =
           sender_dies ? 0 : static_cast<std::uint32_t>(1 + random_below(random, kReceivers));
-      SCOPED_TRACE(testing::Message() << "MVM_TEST_SEED=" << seed + i << " MVM_KILLS=1");
       run(victim, fate);
-    }
+    });
   }
-
- private:
-  void* memory_ = nullptr;
 };
 INSTANTIATE_TEST_SUITE_P(All, ShelfKill,
                          testing::Values(std::tuple(QueueType::kPriority, Overflow::kBlock),
@@ -208,11 +180,11 @@ INSTANTIATE_TEST_SUITE_P(All, ShelfKill,
                          });
 
 TEST_P(ShelfKill, OfAReceiverTakesAlongOnlyWhatItHeld) {
-  repeat(false);
+  kill_one(false);
 }
 
 TEST_P(ShelfKill, OfTheSenderIsTheEndOfItsStream) {
-  repeat(true);
+  kill_one(true);
 }
 
 }  // namespace
