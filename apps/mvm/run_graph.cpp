@@ -41,8 +41,7 @@ struct Standstill {
 };
 
 void add_wait(Standstill& standstill, const std::string& task, const Json& wait) {
-  const std::string purpose = wait.at("for");
-  const bool collective = purpose == "collective";
+  const bool collective = wait.at("for") == "collective";
   for (const auto& awaited : wait.at("awaited")) {
     StuckEdge edge{
         .waiter = task, .awaited = awaited.at("task"), .words = {}, .collective = collective};
@@ -50,7 +49,8 @@ void add_wait(Standstill& standstill, const std::string& task, const Json& wait)
       edge.words = text(task, " waits in team ", wait.at("at").get<std::string>());
     } else {
       edge.channel = awaited.at("channel");
-      edge.words = text(task, purpose == "send" ? " waits to send: " : " waits to receive: ",
+      const bool sends = awaited.at("for") == "send";
+      edge.words = text(task, sends ? " waits to send: " : " waits to receive: ",
                         awaited.at("sent").get<std::uint64_t>(), " sent, ",
                         awaited.at("received").get<std::uint64_t>(), " received");
     }

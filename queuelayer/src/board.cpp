@@ -174,7 +174,7 @@ void Board::wait_until_finished(std::uint32_t member, std::uint64_t operation) {
   const auto done = [&] {
     return seats_[member].finished.load(std::memory_order_acquire) >= operation || is_gone(member);
   };
-  if (!wait_awake(done)) sleep_until(kAwaitsFinish | (1 + member), done);
+  if (!wait_awake(done)) sleep_until(kAwaitsFinish | (1 + member), WaitKind::kMember, done);
 }
 
 Board::Met Board::wait_for(std::uint32_t member) {
@@ -183,9 +183,10 @@ Board::Met Board::wait_for(std::uint32_t member) {
   if (!has_arrived(member) && !wait_awake(done)) {
     // Members tend to arrive in some order. To sleep for the next one each time would mean to be
     // woken by all of them; for any of those still missing, by few.
+    const auto kind = needs_only(member) ? WaitKind::kMember : WaitKind::kCollective;
     while (const auto other = missing(member, false)) {
       std::optional<std::uint32_t> hopeless;
-      sleep_until(1 + *other, [&] {
+      sleep_until(1 + *other, kind, [&] {
         return has_arrived(*other) || (hopeless = missing(member, true)).has_value();
       });
       if (hopeless) return judge(*hopeless);
@@ -194,16 +195,30 @@ Board::Met Board::wait_for(std::uint32_t member) {
   return judge(member);
 }
 
+/// Whether this one must wait for that member, in an operation in which it wants `wanted`. A leader
+/// fills the seats of members elsewhere itself.
+bool Board::needs(std::uint32_t member, std::uint32_t wanted) const {
+  if (member == index_ || (index_ == leader_ && !is_local(member))) return false;
+  return member == wanted || reads(pattern_, index_, member);
+}
+
+/// Then nobody else can end the wait.
+bool Board::needs_only(std::uint32_t wanted) const {
+  for (std::uint32_t member = 0; member < count(); ++member) {
+    if (member != wanted && needs(member, wanted)) return false;
+  }
+  return true;
+}
+
 /// Some member that this one still waits for, `wanted` among them; or only one of those that will
-/// not come. A leader fills the seats of members elsewhere itself.
+/// not come.
 std::optional<std::uint32_t> Board::missing(std::uint32_t wanted, bool without_hope) {
   const auto members = count();
   stir_ = stir_ * 1664525 + 1013904223 + index_;
   const auto start = static_cast<std::uint32_t>((std::uint64_t{stir_} * members) >> 32);
   for (std::uint32_t i = 0; i < members; ++i) {
     const auto member = (start + i) % members;
-    if (member == index_ || (index_ == leader_ && !is_local(member))) continue;
-    if (member != wanted && !reads(pattern_, index_, member)) continue;
+    if (!needs(member, wanted)) continue;
     // Who is gone may have contributed just before: whether it has is looked at last.
     if (without_hope && !will_not_come(member)) continue;
     if (!has_arrived(member)) return member;
@@ -245,7 +260,7 @@ bool Board::wait_awake(Done&& done) const {
 /// each side's store before its load, so at least one sees the other: either this member finds what
 /// it waits for, or that member finds it among the sleepers.
 template <typename Done>
-void Board::sleep_until(std::uint32_t awaited, Done&& done) {
+void Board::sleep_until(std::uint32_t awaited, WaitKind kind, Done&& done) {
   auto& mine = awaits(index_);
   mine.store(awaited, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -260,11 +275,12 @@ void Board::sleep_until(std::uint32_t awaited, Done&& done) {
       },
       kNoDeadline,
       [&] {
-        return WaitSubject{.kind = WaitKind::kCollective,
+        return WaitSubject{.kind = kind,
                            .subject = membership_,
                            .channel = member,
                            .size = operation_,
-                           .seen = changes};
+                           .seen = changes,
+                           .pending = {}};
       },
       blocked_ns);
   mine.store(0, std::memory_order_relaxed);

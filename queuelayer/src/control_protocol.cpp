@@ -11,7 +11,7 @@ namespace mvm::queue {
 
 /// In the arena, but it travels too.
 static constexpr WaitKind last(WaitKind) {
-  return WaitKind::kCollective;
+  return WaitKind::kExchange;
 }
 static constexpr Transport last(Transport) {
   return Transport::kTcp;
@@ -25,6 +25,8 @@ template <>
 inline constexpr std::uint32_t kListLimit<control::TaskStatus> = kMaxTasksPerMachine;
 template <>
 inline constexpr std::uint32_t kListLimit<control::ThreadWait> = kWaitRecords;
+template <>
+inline constexpr std::uint32_t kListLimit<control::PendingWait> = 2 * kMaxPortsPerTask;
 
 }  // namespace wire
 
@@ -100,10 +102,14 @@ static auto fields(Self& failed) {
   return std::tie(failed.code, failed.message);
 }
 
+template <wire::Either<PendingWait> Self>
+static auto fields(Self& wait) {
+  return std::tie(wait.kind, wait.port, wait.channel, wait.size);
+}
 template <wire::Either<ThreadWait> Self>
 static auto fields(Self& wait) {
   return std::tie(wait.kind, wait.subject, wait.channel, wait.size, wait.seen, wait.number,
-                  wait.lasted, wait.limited, wait.can_go_on);
+                  wait.lasted, wait.limited, wait.can_go_on, wait.pending);
 }
 template <wire::Either<TaskStatus> Self>
 static auto fields(Self& task) {

@@ -144,12 +144,20 @@ void PortWriter::take_turns() {
 }
 
 bool PortWriter::ready() {
+  // A message that other queues have already is no longer refused.
+  return finds_room(begun_);
+}
+
+bool PortWriter::could_deliver() {
+  return finds_room(true);
+}
+
+bool PortWriter::finds_room(bool where_refused) {
   awaited_ = nullptr;
   for (End* target : targets_) {
     auto& writer = target->writer;
     const auto length = target->bytes.size();
-    // A message that other queues have already is no longer refused.
-    const bool ready = writer.ready(length) && !(begun_ && writer.refuses(length));
+    const bool ready = writer.ready(length) && !(where_refused && writer.refuses(length));
     if (writer.receiver_closed() || ready) continue;
     awaited_ = &writer;
     return false;

@@ -4,10 +4,32 @@
 #include <algorithm>
 
 #include <mvm/base/text.hpp>
+#include <mvm/queuelayer/wait_board.hpp>
 
 #include "knots.hpp"
 
 namespace mvm::queue {
+
+namespace {
+
+/// An exchange may wait at many ports.
+constexpr std::size_t kMaxPortsNamed = 8;
+
+std::string ports_of(const TaskSpec& task, std::span<const control::PendingWait> pending) {
+  std::vector<std::uint32_t> ports;
+  for (const auto& operation : pending) {
+    const bool known = operation.port < task.ports.size();
+    if (known && (ports.empty() || ports.back() != operation.port)) ports.push_back(operation.port);
+  }
+  std::string words = ports.size() == 1 ? "port " : "ports ";
+  for (std::size_t i = 0; i < std::min(ports.size(), kMaxPortsNamed); ++i) {
+    words += text(i == 0 ? "" : ", ", task.ports[ports[i]].name);
+  }
+  if (ports.size() > kMaxPortsNamed) words += text(" and ", ports.size() - kMaxPortsNamed, " more");
+  return words;
+}
+
+}  // namespace
 
 std::string_view to_string(TaskCondition condition) {
   switch (condition) {
@@ -75,14 +97,20 @@ class WaitSurvey {
   [[nodiscard]] bool link_is_quiet(const Channel& channel) const;
   [[nodiscard]] bool room_is_told(const Channel& channel) const;
   [[nodiscard]] Awaited awaited(const Channel& channel, std::uint32_t id) const;
+  [[nodiscard]] const Channel* channel_at(Place place) const;
 
   void look_at(std::uint32_t task);
   void describe(std::uint32_t task, const control::ThreadWait& wait);
-  void wait_for_message(std::uint32_t task, const Channel& channel, DescribedWait& wait);
-  void wait_for_room(std::uint32_t task, const Channel& channel, DescribedWait& wait);
-  void wait_for_team(std::uint32_t task, DescribedWait& wait);
-  void wait_for_task(std::uint32_t task, std::uint32_t id, const Channel& channel,
+  void wait_at(std::uint32_t task, const control::PendingWait& operation, DescribedWait& wait);
+  void wait_for_messages(std::uint32_t task, const PortSpec& port, DescribedWait& wait);
+  void wait_for_message(std::uint32_t task, const PortSpec& port, const Channel& channel,
+                        DescribedWait& wait);
+  void wait_for_room(std::uint32_t task, const PortSpec& port, const Channel& channel,
                      DescribedWait& wait);
+  void wait_for_team(std::uint32_t task, DescribedWait& wait);
+  void wait_for_member(std::uint32_t task, DescribedWait& wait);
+  void wait_for_task(std::uint32_t task, Awaited&& awaited, DescribedWait& wait);
+  [[nodiscard]] const TeamSpec* team_of(std::uint32_t task, const control::ThreadWait& wait) const;
   void look_at_team(std::uint32_t team);
   [[nodiscard]] bool is_at(std::uint32_t task, std::uint32_t team) const;
 
@@ -133,9 +161,9 @@ bool WaitSurvey::has_ended(std::uint32_t task) const {
   return status != nullptr && status->state == control::TaskState::kEnded;
 }
 
-/// No message of a channel between machines is on its way: the sender's machine keeps each until
-/// the receiver's machine has reported it done, so the two hold the same number only then. Where
-/// receivers on the sender's machine compete, what lies there unread may yet be sent.
+/// No message of a channel between machines is on its way, nor its end: the sender's machine keeps
+/// each until the receiver's machine has reported it done, so the two hold the same number only
+/// then. Where receivers on the sender's machine compete, what lies there unread may yet be sent.
 bool WaitSurvey::link_is_quiet(const Channel& channel) const {
   const auto* sent = count_at(channel.sender);
   std::uint64_t arrived = 0;
@@ -145,7 +173,7 @@ bool WaitSurvey::link_is_quiet(const Channel& channel) const {
     if (count == nullptr) return false;
     arrived += count->left;
   }
-  return sent != nullptr && sent->left == arrived;
+  return sent != nullptr && !sent->sender_closed && sent->left == arrived;
 }
 
 /// No room that was made on another machine is on its way to the sender: as many messages have left
@@ -196,89 +224,145 @@ void WaitSurvey::look_at(std::uint32_t task) {
 }
 
 void WaitSurvey::describe(std::uint32_t task, const control::ThreadWait& wait) {
-  const auto& [spec, place] = graph_.tasks_[task];
+  const TaskSpec& spec = *graph_.tasks_[task].spec;
   DescribedWait& told = found_.tasks[task].waits.emplace_back();
   told.wait = wait;
   if (wait.limited || wait.can_go_on) nodes_.free(task);
-  const auto channel_at = [&](std::uint32_t position) -> const Channel& {
-    return graph_.channels_[graph_.channel_at_[place.machine][position]];
-  };
-  const auto receive_at = [&](const PortSpec& port) {
-    for (const auto number : port.receives) wait_for_message(task, channel_at(number), told);
-  };
   switch (wait.kind) {
     case WaitKind::kReceive:
-      if (wait.subject >= spec->ports.size()) return nodes_.free(task);
-      told.place = spec->ports[wait.subject].name;
-      receive_at(spec->ports[wait.subject]);
+    case WaitKind::kSend:
+      if (wait.subject < spec.ports.size()) told.place = spec.ports[wait.subject].name;
+      wait_at(task, {wait.kind, wait.subject, wait.channel, wait.size}, told);
       break;
     case WaitKind::kReceiveAny:
       told.place = "any port";
-      for (const auto& port : spec->ports) {
-        if (!port.name.starts_with(kHiddenMark)) receive_at(port);
+      for (const auto& port : spec.ports) {
+        if (!port.name.starts_with(kHiddenMark)) wait_for_messages(task, port, told);
       }
       break;
-    case WaitKind::kSend:
-      if (wait.subject >= spec->ports.size() ||
-          wait.channel >= graph_.channel_at_[place.machine].size()) {
-        return nodes_.free(task);
+    case WaitKind::kExchange:
+      told.place = ports_of(spec, wait.pending);
+      for (const auto& operation : wait.pending) {
+        const auto before = told.awaited_count;
+        wait_at(task, operation, told);
+        if (told.awaited_count == before) nodes_.free(task);
       }
-      told.place = spec->ports[wait.subject].name;
-      wait_for_room(task, channel_at(wait.channel), told);
       break;
     case WaitKind::kCollective:
-      if (wait.subject >= spec->teams.size()) return nodes_.free(task);
       wait_for_team(task, told);
+      break;
+    case WaitKind::kMember:
+      wait_for_member(task, told);
       break;
   }
   // Whoever waits for nobody is not understood here.
   if (told.awaited_count == 0) nodes_.free(task);
 }
 
-void WaitSurvey::wait_for_task(std::uint32_t task, std::uint32_t id, const Channel& channel,
-                               DescribedWait& wait) {
+/// One receive or send, alone or as a part of an exchange.
+void WaitSurvey::wait_at(std::uint32_t task, const control::PendingWait& operation,
+                         DescribedWait& wait) {
+  const auto& [spec, place] = graph_.tasks_[task];
+  if (operation.port >= spec->ports.size()) return nodes_.free(task);
+  const PortSpec& port = spec->ports[operation.port];
+  if (operation.kind != WaitKind::kSend) return wait_for_messages(task, port, wait);
+  const auto* channel = channel_at({place.machine, operation.channel});
+  if (channel == nullptr) return nodes_.free(task);
+  wait_for_room(task, port, *channel, wait);
+}
+
+const WaitGraph::Channel* WaitSurvey::channel_at(Place place) const {
+  const auto& channels = graph_.channel_at_[place.machine];
+  return place.position < channels.size() ? &graph_.channels_[channels[place.position]] : nullptr;
+}
+
+void WaitSurvey::wait_for_task(std::uint32_t task, Awaited&& awaited, DescribedWait& wait) {
   ++wait.awaited_count;
-  if (wait.awaited.size() < WaitGraph::kMaxAwaited) wait.awaited.push_back(awaited(channel, id));
-  const auto known = graph_.task_of_id_.find(id);
+  wait.passed += awaited.sent + awaited.received;
+  const auto known = graph_.task_of_id_.find(awaited.task);
   if (known == graph_.task_of_id_.end()) {
     nodes_.free(task);  // a program outside
   } else {
     nodes_.wait_for(task, known->second);
   }
+  if (wait.awaited.size() < WaitGraph::kMaxAwaited) wait.awaited.push_back(std::move(awaited));
 }
 
-void WaitSurvey::wait_for_message(std::uint32_t task, const Channel& channel, DescribedWait& wait) {
+void WaitSurvey::wait_for_messages(std::uint32_t task, const PortSpec& port, DescribedWait& wait) {
+  const auto machine = graph_.tasks_[task].place.machine;
+  for (const auto number : port.receives) {
+    if (const auto* channel = channel_at({machine, number})) {
+      wait_for_message(task, port, *channel, wait);
+    }
+  }
+}
+
+void WaitSurvey::wait_for_message(std::uint32_t task, const PortSpec& port, const Channel& channel,
+                                  DescribedWait& wait) {
   const auto& place = graph_.tasks_[task].place;
   const auto receiver = std::ranges::find(channel.receivers, place.machine, &Place::machine);
   const auto* count = receiver == channel.receivers.end() ? nullptr : count_at(*receiver);
   if (count == nullptr) return nodes_.free(task);
   if (count->sender_closed) return;
   if (channel.spec->sender_machine != place.machine && !link_is_quiet(channel)) nodes_.free(task);
-  wait_for_task(task, channel.spec->sender, channel, wait);
+  auto sender = awaited(channel, channel.spec->sender);
+  sender.port = port.name;
+  wait_for_task(task, std::move(sender), wait);
 }
 
-void WaitSurvey::wait_for_room(std::uint32_t task, const Channel& channel, DescribedWait& wait) {
+void WaitSurvey::wait_for_room(std::uint32_t task, const PortSpec& port, const Channel& channel,
+                               DescribedWait& wait) {
   if (!room_is_told(channel)) nodes_.free(task);
   for (const auto id : channel.spec->receivers) {
     const auto known = graph_.task_of_id_.find(id);
-    const bool ended = known != graph_.task_of_id_.end() && has_ended(known->second);
     // One that has ended takes nothing more. When all have, word of it is on its way.
-    if (!ended) wait_for_task(task, id, channel, wait);
+    if (known != graph_.task_of_id_.end() && has_ended(known->second)) continue;
+    auto receiver = awaited(channel, id);
+    receiver.port = port.name;
+    receiver.room = true;
+    wait_for_task(task, std::move(receiver), wait);
   }
 }
 
+/// Null when the answer names no team of the task.
+const TeamSpec* WaitSurvey::team_of(std::uint32_t task, const control::ThreadWait& wait) const {
+  const auto& teams = graph_.tasks_[task].spec->teams;
+  if (wait.subject >= teams.size() || teams[wait.subject] >= team_count_) return nullptr;
+  return &graph_.machines_[0].teams[teams[wait.subject]];
+}
+
 void WaitSurvey::wait_for_team(std::uint32_t task, DescribedWait& wait) {
+  const TeamSpec* team = team_of(task, wait.wait);
+  if (team == nullptr) return nodes_.free(task);
   const auto number = graph_.tasks_[task].spec->teams[wait.wait.subject];
-  if (number >= team_count_) return nodes_.free(task);
-  const TeamSpec& team = graph_.machines_[0].teams[number];
-  wait.place = team.name;
-  for (const auto id : team.members) {
+  wait.place = team->name;
+  for (const auto id : team->members) {
     const auto known = graph_.task_of_id_.find(id);
     if (known == graph_.task_of_id_.end() || is_at(known->second, number)) continue;
     ++wait.awaited_count;
     if (wait.awaited.size() < WaitGraph::kMaxAwaited) wait.awaited.push_back({.task = id});
   }
   nodes_.wait_for(task, static_cast<std::uint32_t>(graph_.tasks_.size()) + number);
+}
+
+/// What a member on another machine contributes is brought by this machine's leader, the first
+/// member here.
+void WaitSurvey::wait_for_member(std::uint32_t task, DescribedWait& wait) {
+  const TeamSpec* team = team_of(task, wait.wait);
+  if (team == nullptr || wait.wait.channel >= team->members.size()) return nodes_.free(task);
+  wait.place = team->name;
+  wait.awaited_count = 1;
+  wait.awaited.push_back({.task = team->members[wait.wait.channel]});
+  auto bringer = std::size_t{wait.wait.channel};
+  const auto machine = graph_.tasks_[task].place.machine;
+  if (team->machines[bringer] != machine) {
+    const auto leader = std::ranges::find(team->machines, machine);
+    bringer = static_cast<std::size_t>(leader - team->machines.begin());
+  }
+  if (bringer >= team->members.size()) return nodes_.free(task);
+  const auto known = graph_.task_of_id_.find(team->members[bringer]);
+  if (known == graph_.task_of_id_.end()) return nodes_.free(task);
+  nodes_.wait_for(task, known->second);
 }
 
 /// Whether a task waits in a collective operation of this team; leaders also wait at the team's
@@ -289,10 +373,11 @@ bool WaitSurvey::is_at(std::uint32_t task, std::uint32_t team) const {
   const TaskSpec& spec = *graph_.tasks_[task].spec;
   const auto prefix = text(kHiddenMark, graph_.machines_[0].teams[team].name, '.');
   return std::ranges::any_of(status->waits, [&](const control::ThreadWait& wait) {
-    if (wait.kind == WaitKind::kCollective) {
+    if (is_collective(wait.kind)) {
       return wait.subject < spec.teams.size() && spec.teams[wait.subject] == team;
     }
-    return wait.kind != WaitKind::kReceiveAny && wait.subject < spec.ports.size() &&
+    const bool at_port = wait.kind == WaitKind::kReceive || wait.kind == WaitKind::kSend;
+    return at_port && wait.subject < spec.ports.size() &&
            spec.ports[wait.subject].name.starts_with(prefix);
   });
 }
@@ -316,7 +401,8 @@ bool same_standstill(const GroupWaits& before, const GroupWaits& after) {
   const auto same_wait = [](const DescribedWait& a, const DescribedWait& b) {
     auto wait = a.wait;
     wait.lasted = b.wait.lasted;
-    return wait == b.wait && a.awaited == b.awaited && a.awaited_count == b.awaited_count;
+    return wait == b.wait && a.awaited == b.awaited && a.awaited_count == b.awaited_count &&
+           a.passed == b.passed;
   };
   for (std::size_t i = 0; i < before.tasks.size(); ++i) {
     const auto& a = before.tasks[i];

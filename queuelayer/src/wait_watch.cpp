@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -25,6 +26,11 @@ std::uint32_t count_threads(pid_t pid) {
   struct stat status{};
   if (::stat(text("/proc/", pid, "/task").c_str(), &status) != 0) return 0;
   return static_cast<std::uint32_t>(std::max<nlink_t>(status.st_nlink, 2) - 2);
+}
+
+/// A note may be of another process that has the arena, too, or be left from a thread that is gone.
+bool is_thread_of(pid_t pid, std::uint32_t thread) {
+  return ::access(text("/proc/", pid, "/task/", thread).c_str(), F_OK) == 0;
 }
 
 /// False for a process that has ended and was not waited for.
@@ -97,14 +103,26 @@ bool can_receive(const Arena& arena, std::span<const std::uint32_t> channels, st
   return all_closed || fragments != seen;
 }
 
-bool can_send(const Arena& arena, const WaitSubject& wait) {
-  if (wait.channel >= arena.channel_count()) return true;
-  const ChannelRecord& record = arena.channel(wait.channel);
+/// There is room in this channel for a send that had seen so much of it given back, or nobody will
+/// ever make any.
+bool can_send(const Arena& arena, std::uint32_t channel, std::uint64_t seen) {
+  if (channel >= arena.channel_count()) return true;
+  const ChannelRecord& record = arena.channel(channel);
   return record.receiver_closed.load(std::memory_order_acquire) != 0 ||
          record.recount.load(std::memory_order_acquire) != 0 ||
-         record.released.load(std::memory_order_acquire) != wait.seen;
+         record.released.load(std::memory_order_acquire) != seen;
 }
 
+bool can_exchange(const Arena& arena, const TaskSpec& task, const WaitSubject& wait) {
+  return std::ranges::any_of(wait.pending, [&](const PendingOperation& operation) {
+    if (operation.kind == WaitKind::kSend) {
+      return can_send(arena, operation.channel, operation.seen);
+    }
+    return can_receive(arena, task.ports[operation.port].receives, operation.seen);
+  });
+}
+
+/// Whether a member's seat has changed, or who would fill it has passed by; or somebody has left.
 bool can_meet(const WiringPlan& plan, const Arena& arena, const TaskSpec& task,
               const WaitSubject& wait) {
   const auto number = task.teams[wait.subject];
@@ -114,7 +132,17 @@ bool can_meet(const WiringPlan& plan, const Arena& arena, const TaskSpec& task,
   const auto at = teams[number].seats;
   const auto* seats = reinterpret_cast<const Seat*>(arena.find(at, seat_count * sizeof(Seat)));
   if (seats == nullptr || at % alignof(Seat) != 0) return true;
-  return seat_changes(seats[wait.channel]) != wait.seen;
+  if (seat_changes(seats[wait.channel]) != wait.seen) return true;
+  const auto& machines = plan.teams[number].machines;
+  if (machines[wait.channel] != plan.machine) {
+    const auto leader = std::ranges::find(machines, plan.machine) - machines.begin();
+    if (seats[leader].finished.load(std::memory_order_acquire) >= wait.size) return true;
+    if (seats[leader].gone.load(std::memory_order_acquire) != 0) return true;
+  }
+  return wait.kind == WaitKind::kCollective &&
+         std::any_of(seats, seats + seat_count, [](const Seat& seat) {
+           return seat.gone.load(std::memory_order_acquire) != 0;
+         });
 }
 
 /// Whether a wait would end if its thread looked again. What the note says may be anything.
@@ -133,8 +161,11 @@ bool can_go_on(const WiringPlan& plan, const Arena& arena, const TaskSpec& task,
       return can_receive(arena, channels, wait.seen);
     }
     case WaitKind::kSend:
-      return wait.subject >= task.ports.size() || can_send(arena, wait);
+      return wait.subject >= task.ports.size() || can_send(arena, wait.channel, wait.seen);
+    case WaitKind::kExchange:
+      return can_exchange(arena, task, wait);
     case WaitKind::kCollective:
+    case WaitKind::kMember:
       return wait.subject >= task.teams.size() || can_meet(plan, arena, task, wait);
   }
   return true;
@@ -155,7 +186,7 @@ bool WaitWatch::look() {
     if (waits != task.waits) {
       task = {.waits = waits, .since = begin};
     } else if (!task.told && waits != 0 && begin - task.since >= kStall) {
-      const auto standing = read_waits(endpoint);
+      const auto standing = read_waits(endpoint, ports_of(i));
       if (std::ranges::none_of(standing, [](auto& wait) { return wait.subject.limited; })) {
         task.told = !standing.empty();
         news |= task.told;
@@ -176,6 +207,12 @@ std::vector<control::TaskStatus> WaitWatch::tasks(const std::vector<pid_t>& pids
   return all;
 }
 
+/// None when a task has overwritten the table.
+std::span<const PortRecord> WaitWatch::ports_of(std::uint32_t task) const {
+  const auto ports = arena_.list<PortRecord>(arena_.endpoint(task).ports);
+  return ports.size() == plan_.tasks[task].ports.size() ? ports : std::span<PortRecord>();
+}
+
 control::TaskStatus WaitWatch::describe(std::uint32_t task, pid_t pid) const {
   const TaskSpec& spec = plan_.tasks[task];
   const EndpointRecord& endpoint = arena_.endpoint(task);
@@ -187,9 +224,9 @@ control::TaskStatus WaitWatch::describe(std::uint32_t task, pid_t pid) const {
       std::min(state, static_cast<std::uint32_t>(EndpointState::kEnded)));
   if (status.state != control::TaskState::kAttached || pid == 0) return status;
   const auto time = group_now_ns(arena_.header().clock);
-  for (const auto& wait : read_waits(endpoint)) {
+  for (const auto& wait : read_waits(endpoint, ports_of(task))) {
     const auto& subject = wait.subject;
-    if (subject.kind > WaitKind::kCollective) continue;
+    if (subject.kind > WaitKind::kExchange || !is_thread_of(pid, wait.thread)) continue;
     status.waits.push_back({.kind = subject.kind,
                             .subject = subject.subject,
                             .channel = subject.channel,
@@ -198,7 +235,12 @@ control::TaskStatus WaitWatch::describe(std::uint32_t task, pid_t pid) const {
                             .number = wait.number,
                             .lasted = Duration(std::max<std::int64_t>(time - wait.since_ns, 0)),
                             .limited = subject.limited,
-                            .can_go_on = can_go_on(plan_, arena_, spec, subject)});
+                            .can_go_on = can_go_on(plan_, arena_, spec, subject),
+                            .pending = {}});
+    for (const auto& operation : subject.pending) {
+      status.waits.back().pending.push_back(
+          {operation.kind, operation.port, operation.channel, operation.size});
+    }
   }
   status.threads = count_threads(pid);
   if (status.threads <= status.waits.size()) status.has_children = has_living_children(pid);

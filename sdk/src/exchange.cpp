@@ -6,48 +6,120 @@
 namespace mvm {
 namespace {
 
-/// While it lives, receivers ring this task whenever they make room behind any port.
-class ExpectRoomEverywhere {
+using detail::Pending;
+
+PortState& state_of(const Pending& operation) {
+  return PortAccess::state(*operation.port);
+}
+
+/// While it lives, receivers ring this task when they make room for what it could not send.
+class ExpectRoom {
  public:
-  explicit ExpectRoomEverywhere(Task& task) : task_(task) { set(true); }
-  ~ExpectRoomEverywhere() { set(false); }
-  ExpectRoomEverywhere(const ExpectRoomEverywhere&) = delete;
-  ExpectRoomEverywhere& operator=(const ExpectRoomEverywhere&) = delete;
+  explicit ExpectRoom(const std::vector<Pending>& pending) : pending_(pending) { set(true); }
+  ~ExpectRoom() { set(false); }
+  ExpectRoom(const ExpectRoom&) = delete;
+  ExpectRoom& operator=(const ExpectRoom&) = delete;
 
  private:
   void set(bool waiting) {
-    for (Port* port : task_.ports) {
-      PortAccess::state(*port).writer->expect_room_anywhere(waiting);
+    for (const auto& operation : pending_) {
+      if (operation.sends) state_of(operation).writer->expect_room(waiting);
     }
   }
-  Task& task_;
+  const std::vector<Pending>& pending_;
 };
 
-/// Group time at which some port may be able to go on by itself: queues can be slow on purpose.
-std::int64_t next_due(Task& task) {
+/// Looks without doing anything, because what a wait's note says must hold as long as it stands.
+bool can_go_on(const Pending& operation) {
+  auto& state = state_of(operation);
+  if (operation.sends) return state.writer->could_deliver();
+  return std::ranges::any_of(state.inlets,
+                             [](const auto& inlet) { return inlet->reader.available(); }) ||
+         operation.port->ended();
+}
+
+/// Group time at which it may be able to go on by itself: queues can be slow on purpose.
+std::int64_t due_of(const Pending& operation) {
+  const auto& state = state_of(operation);
+  if (operation.sends) return state.writer->ready_at();
   auto due = queue::kNever;
-  for (Port* port : task.ports) {
-    auto& state = PortAccess::state(*port);
-    if (state.writer->can_send()) due = std::min(due, state.writer->ready_at());
-    for (const auto& inlet : state.inlets) due = std::min(due, inlet->reader.available_at());
-  }
+  for (const auto& inlet : state.inlets) due = std::min(due, inlet->reader.available_at());
   return due;
+}
+
+std::int64_t next_due(const std::vector<Pending>& pending) {
+  auto due = queue::kNever;
+  for (const auto& operation : pending) due = std::min(due, due_of(operation));
+  return due;
+}
+
+/// What the wait is, to those who look why a group does not move.
+queue::WaitSubject subject_of(const std::vector<Pending>& pending) {
+  queue::WaitSubject subject{.kind = queue::WaitKind::kExchange, .pending = {}};
+  for (const auto& operation : pending) {
+    const auto& state = state_of(operation);
+    queue::PendingOperation noted{.port = state.position};
+    if (operation.sends) {
+      const auto& writer = *state.writer;
+      noted.kind = queue::WaitKind::kSend;
+      noted.channel = writer.awaited()->number();
+      noted.size = writer.length();
+      noted.seen = writer.awaited()->seen_released();
+      if (!writer.has_memory_for(noted.size)) subject.limited = true;
+    } else {
+      for (const auto& inlet : state.inlets) noted.seen += inlet->reader.taken_of_ring();
+    }
+    subject.pending.push_back(noted);
+  }
+  return subject;
+}
+
+/// The queues whose being empty or full blocks the exchange now.
+struct Blocking {
+  std::vector<queue::QueueWriter*> full;
+  std::vector<queue::QueueReader*> empty;
+
+  explicit Blocking(const std::vector<Pending>& pending) {
+    for (const auto& operation : pending) {
+      auto& state = state_of(operation);
+      if (operation.sends) full.push_back(state.writer->awaited());
+      if (operation.sends) continue;
+      for (auto& inlet : state.inlets) empty.push_back(&inlet->reader);
+    }
+  }
+  void count(std::int64_t nanoseconds) const {
+    for (auto* writer : full) writer->count_blocked(nanoseconds);
+    for (auto* reader : empty) reader->count_blocked(nanoseconds);
+  }
+};
+
+void wait_for_any(Task& task, const std::vector<Pending>& pending) {
+  const ExpectRoom expecting(pending);
+  const auto until = next_due(pending);
+  // What has arrived since and is not due yet limits the wait.
+  const auto ready = [&] {
+    return std::ranges::any_of(pending, can_go_on) || next_due(pending) < until;
+  };
+  if (ready()) return;
+  const Blocking blocking(pending);
+  std::int64_t blocked_ns = 0;
+  task.waiter_at_ports().wait(ready, until, [&] { return subject_of(pending); }, blocked_ns);
+  if (blocked_ns > 0) blocking.count(blocked_ns);
 }
 
 }  // namespace
 
 namespace detail {
 
-void step_until_done(Job& job, bool (*step)(void*), void* object) {
-  if (step(object)) return;
+void step_until_done(Job& job, void (*step)(void* object, std::vector<Pending>& pending),
+                     void* object) {
   Task& task = JobAccess::task(job);
-  const ExpectRoomEverywhere expecting(task);
-  // What it waits for is not one thing that could be written down.
-  const auto describe = [] {
-    return queue::WaitSubject{.kind = queue::WaitKind::kReceiveAny, .limited = true};
-  };
-  std::int64_t blocked_ns = 0;
-  while (!task.waiter().wait([&] { return step(object); }, next_due(task), describe, blocked_ns)) {
+  std::vector<Pending> pending;
+  for (;;) {
+    pending.clear();
+    step(object, pending);
+    if (pending.empty()) return;
+    wait_for_any(task, pending);
   }
 }
 

@@ -65,6 +65,10 @@ class Task {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] queue::EndpointRecord& endpoint() { return *endpoint_; }
   [[nodiscard]] queue::Waiter waiter() { return {*endpoint_, arena_->header().clock}; }
+  /// For waits at several ports in both directions.
+  [[nodiscard]] queue::Waiter waiter_at_ports() {
+    return {*endpoint_, arena_->header().clock, arena_->list<queue::PortRecord>(endpoint_->ports)};
+  }
   /// A deadline on the group's clock for a timeout of the SDK.
   [[nodiscard]] std::int64_t deadline(std::int64_t timeout_ns) const;
   [[nodiscard]] const queue::GroupClock& clock() const { return arena_->header().clock; }
@@ -112,8 +116,8 @@ class Task {
   std::mutex senders_;
   std::size_t sending_threads_ = 0;  ///< that ever sent
   const std::uint64_t serial_;       ///< of the tasks of this process, of which there is mostly one
-  /// The task that this thread sent for last. Looked at by every send, so it is looked up once, when
-  /// the program is loaded.
+  /// The task that this thread sent for last. Looked at by every send, so it is looked up once,
+  /// when the program is loaded.
   [[gnu::tls_model("initial-exec")]] static thread_local std::uint64_t last_sent_for;
 };
 

@@ -69,6 +69,24 @@ int main(int argc, char** argv) {
     if (job.index() == 3) prev.receive<int>();
     job.barrier();
   }
+  if (act == "root-receives") {
+    if (first) next.receive<int>();
+    if (job.index() == 3) for (;;) sleep_ms(1000);
+    job.team().broadcast(1);
+  }
+  // Task 2 takes what its neighbours send, and more, but gives nothing.
+  if (act == "one-does-not-exchange") {
+    job.exchange(0);
+    if (job.index() != 2) job.exchange(1);
+    for (int i = 0; i < 2; ++i) prev.receive<int>();
+  }
+  // What task 1 has sent before leaves no room for what it sends in the exchange.
+  if (act == "exchange-without-room") {
+    if (job.index() == 1) next.send(1);
+    if (job.index() == 2) job.barrier();
+    job.exchange(0);
+    prev.receive<int>();
+  }
   // What follows ends well.
   if (act == "sleeps") {
     if (first) sleep_ms(2500);
@@ -109,6 +127,42 @@ int main(int argc, char** argv) {
     prev.receive<int>();
     if (!first) next.send(1);
   }
+  if (act == "exchanges") {
+    for (int round = 0; round < 300; ++round) {
+      if (first && round % 100 == 50) sleep_ms(600);
+      for (const auto& each : job.exchange(round)) {
+        if (each.value != round) return 1;
+      }
+      const std::vector<int> row(round % 50 == 0 ? 50'000 : 3, round);
+      for (const auto& each : job.exchange(row)) {
+        if (each.value != row) return 1;
+      }
+    }
+  }
+  // Task 0 exchanges late, with the one neighbour later than with the other.
+  if (act == "exchanges-by-hand") {
+    if (!first) job.exchange(1);
+    if (first) next.send(1);
+    if (first) sleep_ms(1200);
+    if (first) prev.send(1);
+    if (first) sleep_ms(1200);
+    if (first) next.receive<int>();
+    if (first) prev.receive<int>();
+    job.barrier();
+  }
+  if (act == "broadcasts") {
+    for (int round = 0; round < 20; ++round) {
+      if (first) sleep_ms(120);
+      if (job.team().broadcast(first ? round : -1) != round) return 1;
+      if (round % 3 == 0) job.barrier();
+    }
+  }
+  if (act == "closes") {
+    if (first) next.close();
+    if (job.index() == 1) while (prev.next<int>()) {}
+    if (!first) next.send(1);
+    if (job.index() != 1) prev.receive<int>();
+  }
   if (act == "leaves") {
     if (first) return 0;
     while (prev.next<int>()) {}
@@ -128,10 +182,11 @@ constexpr const char* kProfile = R"(<?xml version="1.0"?>
   <param name="act" type="string" default="token"/>
   <param name="action" type="string" default="end"/>
   <param name="latency" type="string" default="0ms"/>
+  <param name="capacity" type="int" default="64"/>
   <param name="machines" type="int" default="1"/>
   <job name="cell" count="4"><source>actor.cpp</source><arg>${act}</arg></job>
   <topology><graph kind="ring" over="cell"/></topology>
-  <queues><queue on="cell[*].*" latency="${latency}"/></queues>
+  <queues><queue on="cell[*].*" latency="${latency}" capacity="${capacity}"/></queues>
   <cluster><machines count="${machines}"/></cluster>
   <policy><limits wall-time="60s"/><deadlock action="${action}"/></policy>
 </profile>
@@ -255,6 +310,75 @@ TEST_F(DeadlockTest, IsFoundBehindACollectiveOperation) {
   EXPECT_TRUE(holds(done.errors, "of team cell, for cell[3]")) << done.errors;
 }
 
+TEST_F(DeadlockTest, IsFoundBehindACollectiveOperationAmongMachines) {
+  for (const char* machines : {"machines=2", "machines=4"}) {
+    const auto done = act("barrier", {machines});
+    EXPECT_EQ(done.status.code, 122) << machines << ": " << done.errors;
+    EXPECT_TRUE(holds(done.errors, "cell[3] has waited")) << done.errors;
+  }
+}
+
+/// Others of the team go on, but only the root could end the wait for it.
+TEST_F(DeadlockTest, IsFoundWhereTheRootOfACollectiveOperationWaits) {
+  for (const char* machines : {"machines=1", "machines=2"}) {
+    const auto done = act("root-receives", {machines});
+    EXPECT_EQ(done.status.code, 122) << machines << ": " << done.errors;
+    EXPECT_TRUE(holds(done.errors,
+                      "deadlock: 2 tasks wait for each other for ever: "
+                      "cell[0], cell[1]"))
+        << done.errors;
+    EXPECT_TRUE(holds(done.errors, "of team cell, for cell[0]")) << done.errors;
+  }
+}
+
+TEST_F(DeadlockTest, IsFoundInAnExchangeAndNamesThePortsThatAreLeft) {
+  const auto done = act("one-does-not-exchange");
+  EXPECT_EQ(done.status.code, 122) << done.errors;
+  EXPECT_TRUE(holds(done.errors,
+                    "in an exchange: to receive at port next from cell[2] "
+                    "(1 sent, 1 received)\n"))
+      << done.errors;
+  const auto waits = json_of("waits.json");
+  EXPECT_EQ(waits["knots"], nlohmann::json::parse(R"([["cell[1]", "cell[2]"]])"));
+  const auto& wait = waits["tasks"][3]["waits"][0];
+  EXPECT_EQ(wait["for"], "exchange");
+  EXPECT_EQ(wait["at"], "port prev");
+  EXPECT_EQ(wait["awaited"],
+            nlohmann::json::parse(R"([{"task": "cell[2]", "for": "receive", "port": "prev",
+                                       "channel": )" +
+                                  wait["awaited"][0]["channel"].dump() +
+                                  R"(, "sent": 1, "received": 1}])"));
+  const auto told = runner_.mvm({"explain"});
+  EXPECT_TRUE(holds(told.output, "cell[1] has waited")) << told.output;
+  const auto graph = runner_.mvm({"graph", run_directory().string()});
+  EXPECT_TRUE(holds(graph.output, "cell[1] waits to receive: 1 sent, 1 received"))
+      << graph.errors << graph.output;
+}
+
+TEST_F(DeadlockTest, IsFoundInAnExchangeAmongMachines) {
+  for (const char* machines : {"machines=2", "machines=4"}) {
+    const auto done = act("one-does-not-exchange", {machines});
+    EXPECT_EQ(done.status.code, 122) << machines << ": " << done.errors;
+    EXPECT_TRUE(holds(done.errors, "in an exchange: to receive at port next from cell[2]"))
+        << done.errors;
+  }
+}
+
+TEST_F(DeadlockTest, IsFoundInAnExchangeThatWaitsForRoom) {
+  const auto done = act("exchange-without-room", {"capacity=1"});
+  EXPECT_EQ(done.status.code, 122) << done.errors;
+  EXPECT_TRUE(holds(done.errors,
+                    " in an exchange: to receive at port next from cell[2] "
+                    "(0 sent, 0 received) or to send at port next, for room in the "
+                    "queue to cell[2] (1 sent, 0 received)\n"))
+      << done.errors;
+  EXPECT_EQ(act("exchange-without-room", {"capacity=1", "machines=2"}).status.code, 122);
+}
+
+TEST_F(DeadlockTest, IsFoundInAnExchangeThroughEmulatedLatency) {
+  EXPECT_EQ(act("one-does-not-exchange", {"latency=50ms"}).status.code, 122);
+}
+
 TEST_F(DeadlockTest, IsFoundThroughEmulatedLatency) {
   EXPECT_EQ(act("receive-first", {"latency=50ms"}).status.code, 122);
 }
@@ -288,7 +412,8 @@ TEST_F(DeadlockTest, IsNotLookedForWhereThePolicySaysSo) {
 class NoDeadlock : public DeadlockTest, public testing::WithParamInterface<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Tasks, NoDeadlock,
                          testing::Values("sleeps", "computes", "timed", "thread-computes", "child",
-                                         "leaves", "token"),
+                                         "leaves", "token", "exchanges", "exchanges-by-hand",
+                                         "broadcasts", "closes"),
                          [](const auto& chosen) {
                            std::string name = chosen.param;
                            std::erase(name, '-');
@@ -301,6 +426,11 @@ TEST_P(NoDeadlock, IsTakenForOne) {
     EXPECT_EQ(done.status.code, 0) << done.errors;
     EXPECT_FALSE(holds(done.errors, "deadlock")) << done.errors;
   }
+}
+
+TEST_F(DeadlockTest, IsNotSeenInAnExchangeThroughEmulatedLatency) {
+  const auto done = act("exchanges-by-hand", {"latency=700ms"});
+  EXPECT_EQ(done.status.code, 0) << done.errors;
 }
 
 TEST_F(DeadlockTest, IsNotSeenInEmulatedLatency) {
@@ -346,7 +476,8 @@ TEST_F(DeadlockTest, IsNeverSeenInRunsUnderLoad) {
   for (int run = 0; run < runs && !HasFailure(); ++run) {
     const auto turn = static_cast<std::size_t>(run / 2);
     if (run % 2 == 0) {
-      const auto result = act("token", rings[turn % rings.size()]);
+      const auto result =
+          act(turn % 2 == 0 ? "exchanges" : "token", rings[turn / 2 % rings.size()]);
       EXPECT_EQ(result.status.code, 0) << "run " << run << ": " << result.errors;
     } else {
       const auto& [example, parameters] = examples[turn % examples.size()];

@@ -350,7 +350,7 @@ TEST(Board, NotesWhatASleepingMemberWaitsFor) {
   });
   std::vector<ReadWait> waits;
   while ((waits = read_waits(arena.endpoint(0))).empty()) std::this_thread::yield();
-  EXPECT_EQ(waits[0].subject.kind, WaitKind::kCollective);
+  EXPECT_EQ(waits[0].subject.kind, WaitKind::kMember) << "of two, there is one other";
   EXPECT_EQ(waits[0].subject.subject, 0u);
   EXPECT_EQ(waits[0].subject.size, 1u);
   EXPECT_EQ(waits[0].subject.channel, 1u);

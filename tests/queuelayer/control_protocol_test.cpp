@@ -33,7 +33,8 @@ TaskStatus sample_status(std::uint32_t task) {
                         .number = 5,
                         .lasted = std::chrono::nanoseconds(6),
                         .limited = task % 2 == 0,
-                        .can_go_on = task % 2 != 0};
+                        .can_go_on = task % 2 != 0,
+                        .pending = {{WaitKind::kSend, 7, 8, 9}, {}}};
   return {.task = task,
           .state = TaskState::kAttached,
           .pid = 4711,

@@ -134,9 +134,65 @@ TEST_F(WaitBoard, IsNeverReadInTheMiddleOfBeingWritten) {
   writer.join();
 }
 
+class ExchangeNote : public WaitBoard {
+ protected:
+  std::vector<PortRecord> ports{3};
+  WaitNote note{endpoint, clock, ports};
+};
+
+TEST_F(ExchangeNote, TellsAllThatIsPending) {
+  const WaitSubject subject{
+      .kind = WaitKind::kExchange,
+      .size = 3,
+      .pending = {{.kind = WaitKind::kReceive, .port = 0, .seen = 7},
+                  {.kind = WaitKind::kReceive, .port = 2, .seen = 8},
+                  {.kind = WaitKind::kSend, .port = 2, .channel = 5, .size = 80, .seen = 9}}};
+  note.set(subject);
+  const auto waits = read_waits(endpoint, ports);
+  ASSERT_EQ(waits.size(), 1u);
+  EXPECT_EQ(waits[0].subject, subject);
+  EXPECT_TRUE(read_waits(endpoint).empty()) << "without ports it cannot be understood";
+}
+
+/// What was pending in an earlier exchange is not in this one.
+TEST_F(ExchangeNote, ForgetsWhatIsDone) {
+  {
+    WaitNote earlier(endpoint, clock, ports);
+    earlier.set({.kind = WaitKind::kExchange, .pending = {{.port = 0}, {.port = 1}}});
+  }
+  EXPECT_TRUE(read_waits(endpoint, ports).empty());
+  note.set({.kind = WaitKind::kExchange, .pending = {{.port = 1}}});
+  const auto waits = read_waits(endpoint, ports);
+  ASSERT_EQ(waits.size(), 1u);
+  ASSERT_EQ(waits[0].subject.pending.size(), 1u);
+  EXPECT_EQ(waits[0].subject.pending[0].port, 1u);
+}
+
+/// Two threads must not exchange at the same ports. Then one of the notes is not whole.
+TEST_F(ExchangeNote, IsNotReadWhereAnotherThreadHasWrittenOverIt) {
+  note.set({.kind = WaitKind::kExchange, .pending = {{.port = 0}, {.port = 1}}});
+  WaitNote other(endpoint, clock, ports);
+  std::thread([&] { other.set({.kind = WaitKind::kExchange, .pending = {{.port = 1}}}); }).join();
+  const auto waits = read_waits(endpoint, ports);
+  ASSERT_EQ(waits.size(), 1u);
+  EXPECT_EQ(waits[0].subject.pending.size(), 1u);
+}
+
+/// A jump out of a wait leaves its note behind.
+TEST_F(WaitBoard, BelievesTheNewestNoteOfAThread) {
+  WaitNote left(endpoint, clock);
+  left.set({.subject = 1});
+  WaitNote newer(endpoint, clock);
+  newer.set({.subject = 2});
+  const auto waits = read_waits(endpoint);
+  ASSERT_EQ(waits.size(), 1u);
+  EXPECT_EQ(waits[0].subject.subject, 2u);
+}
+
 TEST_F(WaitBoard, SurvivesWhatATaskScribbled) {
+  std::uint32_t thread = 0xffffffff;
   for (auto& record : endpoint.wait) {
-    record.thread = 0xffffffff;
+    record.thread = thread--;
     record.number = ~std::uint64_t{0};
     record.kind = static_cast<WaitKind>(77);
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "edge_plan.hpp"
@@ -77,15 +78,25 @@ class Group {
   }
   /// The task waits for room in an edge.
   ThreadWait& sends(std::uint32_t task, std::uint32_t edge) {
-    std::uint32_t position = 0;
-    for (const auto& channel : plans_[machine_of_[task]].channels) {
-      if (channel.id == edge) break;
-      ++position;
-    }
     return add(task, {.kind = WaitKind::kSend,
                       .subject = port(task, "out", edge),
-                      .channel = position,
+                      .channel = channel_of(task, edge),
                       .size = 8});
+  }
+  /// The task is in an exchange that still has to receive from some edges, and to send to others.
+  ThreadWait& exchanges(std::uint32_t task, const std::vector<std::uint32_t>& from,
+                        const std::vector<std::uint32_t>& to) {
+    ThreadWait wait{.kind = WaitKind::kExchange};
+    for (const auto edge : from) {
+      wait.pending.push_back({.kind = WaitKind::kReceive, .port = port(task, "in", edge)});
+    }
+    for (const auto edge : to) {
+      wait.pending.push_back({.kind = WaitKind::kSend,
+                              .port = port(task, "out", edge),
+                              .channel = channel_of(task, edge),
+                              .size = 8});
+    }
+    return add(task, wait);
   }
   ThreadWait& meets(std::uint32_t task, std::uint32_t team, std::uint64_t operation = 1) {
     const auto& teams = spec(task).teams;
@@ -93,6 +104,13 @@ class Group {
     return add(task, {.kind = WaitKind::kCollective,
                       .subject = static_cast<std::uint32_t>(at),
                       .size = operation});
+  }
+  /// The same where it needs one member only.
+  ThreadWait& meets_member(std::uint32_t task, std::uint32_t team, std::uint32_t member) {
+    auto& wait = meets(task, team);
+    wait.kind = WaitKind::kMember;
+    wait.channel = member;
+    return wait;
   }
 
   GroupWaits look() const { return WaitGraph(plans_).look(statuses_); }
@@ -109,6 +127,11 @@ class Group {
   std::vector<Status>& statuses() { return statuses_; }
 
  private:
+  std::uint32_t channel_of(std::uint32_t task, std::uint32_t edge) const {
+    const auto& channels = plans_[machine_of_[task]].channels;
+    return static_cast<std::uint32_t>(std::ranges::find(channels, edge, &ChannelSpec::id) -
+                                      channels.begin());
+  }
   std::uint32_t port(std::uint32_t task, std::string_view way, std::uint32_t edge) const {
     const auto& ports = spec(task).ports;
     const auto name = std::string(way) + std::to_string(edge);
@@ -239,6 +262,84 @@ TEST(WaitGraph, LetsOneReceiverOfManyMakeRoom) {
   EXPECT_TRUE(group.stuck().empty()) << "task 2 computes, and will take a message";
 }
 
+// Exchanges with the neighbours: a chain 0 - 1 - 2, with an edge each way. Edges 0 and 1 lead to
+// the right, 2 and 3 back.
+
+Group exchanging_chain(std::vector<std::uint32_t> machine_of = {0, 0, 0}) {
+  return {std::move(machine_of), {{0, {1}}, {1, {2}}, {1, {0}}, {2, {1}}}};
+}
+
+TEST(WaitGraph, FindsAnExchangeWithOneWhoDoesNotExchange) {
+  auto group = exchanging_chain();
+  group.exchanges(0, {2}, {});
+  group.receives(1, 0);
+  EXPECT_EQ(group.look().knots, (std::vector<std::vector<std::uint32_t>>{{0, 1}}));
+  const auto& wait = group.look().task(0).waits[0];
+  EXPECT_EQ(wait.place, "port in2");
+  ASSERT_EQ(wait.awaited.size(), 1U);
+  EXPECT_EQ(wait.awaited[0].port, "in2");
+  EXPECT_FALSE(wait.awaited[0].room);
+}
+
+/// Any of what is pending ends the wait, and the exchange goes on with the rest.
+TEST(WaitGraph, NeedsEveryoneStuckWhomAnExchangeWaitsFor) {
+  auto group = exchanging_chain();
+  group.exchanges(1, {0, 3}, {1, 2});
+  group.receives(0, 2);
+  EXPECT_TRUE(group.stuck().empty()) << "task 2 may send, or make room";
+  EXPECT_EQ(group.look().task(1).condition, TaskCondition::kWaits);
+  group.receives(2, 1);
+  EXPECT_EQ(group.stuck(), (std::set<std::uint32_t>{0, 1, 2}));
+  const auto waits = group.look();
+  const auto& wait = waits.task(1).waits[0];
+  EXPECT_EQ(wait.place, "ports in0, in3, out1, out2");
+  ASSERT_EQ(wait.awaited.size(), 4U);
+  EXPECT_EQ(wait.awaited[2].task, 2U);
+  EXPECT_EQ(wait.awaited[2].port, "out1");
+  EXPECT_TRUE(wait.awaited[2].room);
+}
+
+TEST(WaitGraph, DoesNotCountWhatAnExchangeHasDone) {
+  auto group = exchanging_chain();
+  group.exchanges(1, {0}, {});  // done with task 2, which goes on
+  group.receives(0, 2);
+  EXPECT_EQ(group.look().knots, (std::vector<std::vector<std::uint32_t>>{{0, 1}}));
+}
+
+TEST(WaitGraph, BelievesThatAnExchangeCanGoOn) {
+  const auto stuck_after = [](const auto& change) {
+    auto group = exchanging_chain({0, 1, 1});  // edges 0 and 2 cross
+    group.exchanges(0, {2}, {0});
+    group.receives(1, 3);
+    group.exchanges(2, {1}, {});
+    change(group);
+    return group.stuck().size();
+  };
+  EXPECT_EQ(stuck_after([](Group&) {}), 3U);
+  EXPECT_EQ(stuck_after([](Group& group) { group.task(0).waits[0].limited = true; }), 2U);
+  EXPECT_EQ(stuck_after([](Group& group) { group.task(2).waits[0].can_go_on = true; }), 0U);
+  EXPECT_EQ(stuck_after([](Group& group) {
+              auto& sent = group.count(2, 1);
+              sent.enqueued = sent.left = 1;
+            }),
+            2U)
+      << "a message is on its way to task 0";
+  EXPECT_EQ(stuck_after([](Group& group) { group.count(0, 1).enqueued = 1; }), 2U)
+      << "word of room is on its way to task 0";
+  EXPECT_EQ(stuck_after([](Group& group) { group.task(1).threads = 2; }), 0U);
+  EXPECT_EQ(stuck_after([](Group& group) { group.task(0).waits[0].pending.clear(); }), 2U)
+      << "that exchange is done";
+}
+
+/// Nothing that is pending there can be waited for: word of that is on its way to the exchange.
+TEST(WaitGraph, BelievesAnExchangeWithOneWhoHasEnded) {
+  auto group = exchanging_chain();
+  group.exchanges(1, {3}, {2});
+  group.receives(2, 1);
+  group.task(0).state = TaskState::kEnded;
+  EXPECT_TRUE(group.stuck().empty());
+}
+
 // What counts as one who can move. Each takes the ring of four and changes one thing.
 
 TEST(WaitGraph, BelievesAComputingThread) {
@@ -316,6 +417,16 @@ TEST(WaitGraph, BelievesMessagesBetweenMachines) {
   EXPECT_TRUE(group.stuck().empty());
   group.count(1, 0).left = 0;
   EXPECT_EQ(group.stuck().size(), 4U);
+}
+
+/// A task may close a port and live on; its neighbour elsewhere is about to be told.
+TEST(WaitGraph, BelievesAnEndBetweenMachines) {
+  Group group({0, 1}, {{0, {1}}, {1, {0}}});
+  group.receives(0, 1);
+  group.receives(1, 0);
+  EXPECT_EQ(group.stuck().size(), 2U);
+  group.count(0, 0).sender_closed = true;
+  EXPECT_TRUE(group.stuck().empty());
 }
 
 TEST(WaitGraph, BelievesRoomThatIsBeingTold) {
@@ -413,6 +524,31 @@ TEST(WaitGraph, FindsTwoTeamsThatCrossTheirOrder) {
   EXPECT_EQ(group.look().knots, (std::vector<std::vector<std::uint32_t>>{{0, 1}}));
 }
 
+/// Where one member is all that an operation needs, the others do not count.
+TEST(WaitGraph, FindsARootThatKeepsAMemberWaiting) {
+  Group group({0, 0, 0}, {{1, {0}}}, {{0, 1, 2}});
+  group.receives(0, 0);
+  group.meets_member(1, 0, 0);
+  EXPECT_EQ(group.stuck(), (std::set<std::uint32_t>{0, 1})) << "though task 2 computes";
+  const auto waits = group.look();
+  ASSERT_EQ(waits.task(1).waits[0].awaited.size(), 1U);
+  EXPECT_EQ(waits.task(1).waits[0].awaited[0].task, 0U);
+  EXPECT_EQ(waits.task(1).waits[0].place, "team0");
+}
+
+/// What the root sends to another machine comes through the leader there.
+TEST(WaitGraph, ExpectsTheLeaderToBringWhatARootElsewhereGives) {
+  Group group({0, 1, 1, 1}, {{2, {0}}, {0, {1}}}, {{0, 1, 2, 3}});
+  group.plans()[1].tasks[0].ports[0].name = "@team0.up";
+  group.receives(0, 0);
+  group.meets_member(2, 0, 0);
+  EXPECT_TRUE(group.stuck().empty()) << "the leader, task 1, computes";
+  auto& wait = group.meets(1, 0);
+  wait.kind = WaitKind::kReceive;
+  wait.subject = 0;
+  EXPECT_EQ(group.stuck(), (std::set<std::uint32_t>{0, 1, 2}));
+}
+
 /// Leaders wait for other machines at hidden ports: there they are in the operation, too.
 TEST(WaitGraph, CountsALeaderAtItsHiddenPortAsPresent) {
   Group group({0, 0, 1}, {{2, {0}}}, {{0, 1, 2}});
@@ -441,6 +577,32 @@ TEST(SameStandstill, SeesANewMessage) {
   const auto before = waiting_ring();
   auto after = waiting_ring();
   after.count(1).enqueued = after.count(1).dequeued = 1;
+  EXPECT_FALSE(same_standstill(before.look(), after.look()));
+}
+
+TEST(SameStandstill, SeesMessagesAtMoreChannelsThanItNames) {
+  constexpr std::uint32_t kSenders = WaitGraph::kMaxAwaited + 10;
+  std::vector<Edge> edges;
+  for (std::uint32_t t = 1; t <= kSenders; ++t) edges.push_back({t, {0}});
+  for (std::uint32_t t = 1; t <= kSenders; ++t) edges.push_back({0, {t}});
+  Group group(std::vector<std::uint32_t>(kSenders + 1, 0), edges);
+  group.receives_any(0);
+  for (std::uint32_t t = 1; t <= kSenders; ++t) group.receives(t, kSenders + t - 1);
+  const auto before = group.look();
+  ASSERT_EQ(group.stuck().size(), kSenders + 1);
+  auto& last = group.count(kSenders - 1);
+  last.enqueued = last.dequeued = 1;
+  EXPECT_FALSE(same_standstill(before, group.look()));
+}
+
+TEST(SameStandstill, SeesOtherOperationsOfAnExchange) {
+  auto before = exchanging_chain();
+  before.exchanges(1, {0}, {2});
+  before.exchanges(0, {2}, {});
+  auto after = exchanging_chain();
+  after.exchanges(1, {0}, {});
+  after.exchanges(0, {2}, {});
+  ASSERT_EQ(before.stuck(), after.stuck());
   EXPECT_FALSE(same_standstill(before.look(), after.look()));
 }
 
@@ -479,7 +641,16 @@ std::set<std::uint32_t> stuck_by_definition(Group& group, std::uint32_t tasks) {
   const auto brings_message = [&](std::uint32_t edge) {
     return !group.count(edge).sender_closed && !stuck.contains(group.edges()[edge].sender);
   };
-  const auto can_end = [&](std::uint32_t t, const ThreadWait& wait) {
+  std::function<bool(std::uint32_t, const ThreadWait&)> can_end;
+  const auto can_end_exchange = [&](std::uint32_t t, const ThreadWait& wait) {
+    return wait.pending.empty() ||
+           std::ranges::any_of(wait.pending, [&](const control::PendingWait& operation) {
+             return can_end(
+                 t,
+                 {.kind = operation.kind, .subject = operation.port, .channel = operation.channel});
+           });
+  };
+  can_end = [&](std::uint32_t t, const ThreadWait& wait) {
     if (wait.limited || wait.can_go_on) return true;
     if (wait.kind == WaitKind::kSend) {
       const auto edge = static_cast<std::uint32_t>(group.plans()[0].channels[wait.channel].id);
@@ -489,6 +660,7 @@ std::set<std::uint32_t> stuck_by_definition(Group& group, std::uint32_t tasks) {
       return std::ranges::any_of(receivers,
                                  [&](std::uint32_t r) { return alive(r) && !stuck.contains(r); });
     }
+    if (wait.kind == WaitKind::kExchange) return can_end_exchange(t, wait);
     bool all_closed = true;
     bool some_sender = false;
     for (std::uint32_t edge = 0; edge < group.edges().size(); ++edge) {
@@ -550,7 +722,13 @@ TEST(WaitGraph, AgreesWithTheDefinitionOnRandomGroups) {
       status.threads = rarely(6) ? 2 : 1;
       for (std::uint32_t thread = 0; thread < status.threads && !rarely(10); ++thread) {
         ThreadWait* wait = nullptr;
-        if (!in.empty() && (out.empty() || rarely(2))) {
+        if (rarely(3)) {
+          const auto some_of = [&](auto list) {
+            std::erase_if(list, [&](std::uint32_t) { return rarely(2); });
+            return list;
+          };
+          wait = &group.exchanges(t, some_of(in), some_of(out));
+        } else if (!in.empty() && (out.empty() || rarely(2))) {
           wait = rarely(3) ? &group.receives_any(t) : &group.receives(t, one_of(in));
         } else if (!out.empty()) {
           wait = &group.sends(t, one_of(out));
@@ -586,7 +764,13 @@ TEST(WaitGraph, SurvivesAnswersThatDoNotFitThePlan) {
         for (auto& wait : task.waits) {
           if (random_below(random, 3) == 0) wait.subject = static_cast<std::uint32_t>(random());
           if (random_below(random, 3) == 0) wait.channel = static_cast<std::uint32_t>(random());
-          wait.kind = static_cast<WaitKind>(random_below(random, 4));
+          wait.kind = static_cast<WaitKind>(random_below(random, 6));
+          for (auto n = random_below(random, 3); n > 0; --n) {
+            wait.pending.push_back(
+                {.kind = static_cast<WaitKind>(random_below(random, 6)),
+                 .port = static_cast<std::uint32_t>(random_below(random, 4)),
+                 .channel = static_cast<std::uint32_t>(random_below(random, 9))});
+          }
         }
       }
     }

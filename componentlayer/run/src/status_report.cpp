@@ -2,6 +2,7 @@
 #include "status_report.hpp"
 
 #include <algorithm>
+#include <mvm/queuelayer/wait_board.hpp>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
@@ -22,9 +23,10 @@ std::string wait_of(const queue::TaskWaits& task) {
       std::ranges::max_element(task.waits, {}, [](const auto& wait) { return wait.wait.lasted; });
   if (longest == task.waits.end()) return {};
   const auto kind = longest->wait.kind;
-  const auto verb = kind == queue::WaitKind::kSend         ? "send "
-                    : kind == queue::WaitKind::kCollective ? "meet "
-                                                           : "receive ";
+  const auto verb = kind == queue::WaitKind::kSend       ? "send "
+                    : kind == queue::WaitKind::kExchange ? "exchange at "
+                    : queue::is_collective(kind)         ? "meet "
+                                                         : "receive ";
   return verb + longest->place;
 }
 
@@ -46,11 +48,11 @@ void add_waits(std::vector<ChannelFigures>& channels, const queue::GroupWaits& w
   for (auto& channel : channels) by_id[channel.channel] = &channel;
   for (const auto& task : waits.tasks) {
     for (const auto& wait : task.waits) {
-      if (wait.wait.kind == queue::WaitKind::kCollective) continue;
-      const bool sends = wait.wait.kind == queue::WaitKind::kSend;
+      if (queue::is_collective(wait.wait.kind)) continue;
       std::uint64_t last = 0;  // a send names its channel once for each receiver
       for (const auto& awaited : wait.awaited) {
         const auto channel = by_id.find(awaited.channel);
+        const bool sends = awaited.room;
         const bool again = sends && &awaited != wait.awaited.data() && awaited.channel == last;
         last = awaited.channel;
         if (channel == by_id.end() || again) continue;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <mvm/queuelayer/wait_board.hpp>
 #include <nlohmann/json.hpp>
 
 namespace mvm::run {
@@ -11,6 +12,7 @@ namespace mvm::run {
 using queue::Awaited;
 using queue::DescribedWait;
 using queue::GroupWaits;
+using queue::is_collective;
 using queue::TaskCondition;
 using queue::TaskWaits;
 using queue::WaitKind;
@@ -39,14 +41,24 @@ std::string numbers(const Awaited& awaited) {
   return text(" (", awaited.sent, " sent, ", awaited.received, " received)");
 }
 
+/// "to receive at port prev from "; nothing where the same is said just before.
+std::string operation_words(const Awaited& awaited, const Awaited* before) {
+  if (before != nullptr && before->port == awaited.port && before->room == awaited.room) return {};
+  return awaited.room ? text("to send at port ", awaited.port, ", for room in the queue to ")
+                      : text("to receive at port ", awaited.port, " from ");
+}
+
 std::string awaited_words(const GroupWaits& waits, const DescribedWait& wait) {
   std::string words;
   const auto shown = std::min(wait.awaited.size(), kMaxNamed);
   for (std::size_t i = 0; i < shown; ++i) {
     const auto& awaited = wait.awaited[i];
-    words += i == 0 ? "" : wait.wait.kind == WaitKind::kCollective ? ", " : " or ";
+    words += i == 0 ? "" : is_collective(wait.wait.kind) ? ", " : " or ";
+    if (wait.wait.kind == WaitKind::kExchange) {
+      words += operation_words(awaited, i == 0 ? nullptr : &wait.awaited[i - 1]);
+    }
     words += name_of(waits, awaited.task);
-    if (wait.wait.kind != WaitKind::kCollective) words += numbers(awaited);
+    if (!is_collective(wait.wait.kind)) words += numbers(awaited);
   }
   if (wait.awaited_count > shown) words += text(" and ", wait.awaited_count - shown, " more");
   return words;
@@ -68,7 +80,10 @@ std::string purpose_words(const GroupWaits& waits, const DescribedWait& wait) {
     case WaitKind::kSend:
       return text("to send ", wait.wait.size, " bytes at port ", wait.place,
                   ", for room in the queue to ", whom);
+    case WaitKind::kExchange:
+      return whom.empty() ? text("in an exchange at ", wait.place) : text("in an exchange: ", whom);
     case WaitKind::kCollective:
+    case WaitKind::kMember:
       return whom.empty() ? text("in collective operation ", wait.wait.size, " of team ",
                                  wait.place, ", where all have come")
                           : text("in collective operation ", wait.wait.size, " of team ",
@@ -114,7 +129,8 @@ std::string knot_lines(const GroupWaits& waits, const std::vector<std::uint32_t>
   return lines;
 }
 
-constexpr std::array<const char*, 4> kWaitNames = {"receive", "receive any", "send", "collective"};
+constexpr std::array<const char*, 6> kWaitNames = {"receive",    "receive any", "send",
+                                                   "collective", "collective",  "exchange"};
 
 Json wait_json(const GroupWaits& waits, const DescribedWait& wait) {
   Json json = {{"for", kWaitNames[static_cast<std::size_t>(wait.wait.kind)]},
@@ -123,12 +139,14 @@ Json wait_json(const GroupWaits& waits, const DescribedWait& wait) {
                {"limited", wait.wait.limited},
                {"can_go_on", wait.wait.can_go_on}};
   if (wait.wait.kind == WaitKind::kSend) json["bytes"] = wait.wait.size;
-  if (wait.wait.kind == WaitKind::kCollective) json["operation"] = wait.wait.size;
+  if (is_collective(wait.wait.kind)) json["operation"] = wait.wait.size;
   json["awaited_count"] = wait.awaited_count;
   auto& list = json["awaited"] = Json::array();
   for (const auto& awaited : wait.awaited) {
     auto& entry = list.emplace_back(Json{{"task", name_of(waits, awaited.task)}});
-    if (wait.wait.kind == WaitKind::kCollective) continue;
+    if (is_collective(wait.wait.kind)) continue;
+    entry["for"] = awaited.room ? "send" : "receive";
+    entry["port"] = awaited.port;
     entry["channel"] = awaited.channel;
     entry["sent"] = awaited.sent;
     entry["received"] = awaited.received;

@@ -138,9 +138,9 @@ struct alignas(kLine) ChannelRecord {
   ListRef receivers;            ///< of std::uint32_t: endpoints
   TextRef sender_words;         ///< "cell[0].x+", for messages to people
   TextRef receiver_words;
-  ListRef codecs;          ///< of CodecRecord; encoded in this order
-  Offset announced;        ///< shelf: atomic u64[slot_count]; entry n % slot_count: n << 24 | slot
-  Offset returned;  ///< shelf: atomic u64[2 * slot_count]; entry i: i + 1 << 24 | slot given back
+  ListRef codecs;    ///< of CodecRecord; encoded in this order
+  Offset announced;  ///< shelf: atomic u64[slot_count]; entry n % slot_count: n << 24 | slot
+  Offset returned;   ///< shelf: atomic u64[2 * slot_count]; entry i: i + 1 << 24 | slot given back
   std::uint32_t type;      ///< QueueType
   std::uint32_t overflow;  ///< Overflow
   std::uint32_t levels;
@@ -194,10 +194,23 @@ struct SendGroupRecord {
   ListRef channels;  ///< of std::uint32_t: channel numbers
 };
 
+/// What a thread in an exchange with the neighbours still has to do at a port, as a WaitRecord
+/// would tell it for that alone. Written and read under `writing` of the WaitRecord to which it
+/// belongs.
+struct PendingRecord {
+  std::atomic<std::uint64_t> wait;  ///< WaitRecord::number; of an earlier wait: nothing is pending
+  std::atomic<std::uint64_t> size;
+  std::atomic<std::uint64_t> seen;
+  std::atomic<std::uint32_t> channel;
+  std::uint32_t unused;
+};
+
 struct PortRecord {
   TextRef name;
   ListRef sends;     ///< of SendGroupRecord
   ListRef receives;  ///< of std::uint32_t: channel numbers
+  PendingRecord pending_receive;
+  PendingRecord pending_send;
 };
 
 enum class EndpointState : std::uint32_t { kStarting = 0, kAttached = 1, kEnded = 2 };
@@ -208,6 +221,8 @@ enum class WaitKind : std::uint32_t {
   kReceiveAny = 1,  ///< a message at any port
   kSend = 2,        ///< room behind port `subject`
   kCollective = 3,  ///< the other members of team `subject`
+  kMember = 4,      ///< member `channel` of team `subject`, and nobody else
+  kExchange = 5,    ///< any of what is pending at the endpoint's ports
 };
 
 /// One wait of one thread, for those who look why a group does not move. Written only when the
@@ -217,9 +232,9 @@ struct WaitRecord {
   std::atomic<std::uint32_t> writing;  ///< odd while the fields below are being written
   std::atomic<WaitKind> kind;
   std::atomic<std::uint32_t> subject;  ///< position in the endpoint's `ports` or `teams`
-  std::atomic<std::uint32_t> channel;  ///< kSend: without room; kCollective: member slept for
+  std::atomic<std::uint32_t> channel;  ///< kSend: without room; collective: member slept for
   std::atomic<std::uint32_t> limited;  ///< 1: it ends by itself some time
-  std::atomic<std::uint64_t> size;     ///< kSend: payload bytes; kCollective: operation number
+  std::atomic<std::uint64_t> size;     ///< see WaitSubject; kExchange: how many PendingRecords
   std::atomic<std::uint64_t> seen;     ///< what the thread knew of what it waits for: WaitSubject
   std::atomic<std::int64_t> since_ns;  ///< group time
   std::atomic<std::uint64_t> number;   ///< of this endpoint's waits; a new one for each wait

@@ -162,6 +162,8 @@ class Board {
   [[nodiscard]] bool is_gone(std::uint32_t member) const;
   [[nodiscard]] bool will_not_come(std::uint32_t member) const;
   [[nodiscard]] bool looks_at(const Pattern& pattern, std::uint32_t reader) const;
+  [[nodiscard]] bool needs(std::uint32_t member, std::uint32_t wanted) const;
+  [[nodiscard]] bool needs_only(std::uint32_t wanted) const;
   [[nodiscard]] std::optional<std::uint32_t> missing(std::uint32_t wanted, bool without_hope);
 
   void clear(Shown& shown);
@@ -175,7 +177,7 @@ class Board {
   template <typename Done>
   [[nodiscard]] bool wait_awake(Done&& done) const;
   template <typename Done>
-  void sleep_until(std::uint32_t awaited, Done&& done);
+  void sleep_until(std::uint32_t awaited, WaitKind kind, Done&& done);
   [[nodiscard]] Met judge(std::uint32_t member);
   [[nodiscard]] Met judge_call(std::uint32_t member);
   [[nodiscard]] Met judge_absence(std::uint32_t member);

@@ -120,19 +120,28 @@ struct Figures {
   std::vector<ChannelCount> channels;
   bool operator==(const Figures&) const = default;
 };
+/// One operation of an exchange with the neighbours that is not finished.
+struct PendingWait {
+  WaitKind kind = WaitKind::kReceive;  ///< or kSend
+  std::uint32_t port = 0;              ///< position in TaskSpec::ports
+  std::uint32_t channel = 0;           ///< kSend: as in ThreadWait
+  std::uint64_t size = 0;              ///< kSend: payload bytes
+  bool operator==(const PendingWait&) const = default;
+};
 /// One thread of a task that waits inside the SDK.
 struct ThreadWait {
   WaitKind kind = WaitKind::kReceive;
   std::uint32_t subject = 0;  ///< position in TaskSpec::ports or ::teams
-  /// kSend: the one without room, a position in WiringPlan::channels. kCollective: the member that
-  /// it sleeps for.
+  /// kSend: the one without room, a position in WiringPlan::channels. kCollective, kMember: the
+  /// member that it sleeps for.
   std::uint32_t channel = 0;
-  std::uint64_t size = 0;    ///< kSend: payload bytes; kCollective: operation number
+  std::uint64_t size = 0;    ///< kSend: payload bytes; kCollective, kMember: operation number
   std::uint64_t seen = 0;    ///< as of its last look; see WaitSubject
   std::uint64_t number = 0;  ///< of this task's waits
   Duration lasted{0};
   bool limited = false;    ///< it ends by itself some time
   bool can_go_on = false;  ///< what it waits for is there, or something has changed since it looked
+  std::vector<PendingWait> pending;  ///< kExchange: any of these ends the wait
   bool operator==(const ThreadWait&) const = default;
 };
 enum class TaskState : std::uint8_t { kStarting = 0, kAttached = 1, kEnded = 2 };

@@ -59,16 +59,16 @@ class PortWriter {
   [[nodiscard]] Result<void> aim(const OutgoingMessage& message);
   /// True when no chosen queue would have to wait.
   [[nodiscard]] bool ready();
-  /// Group time at which `ready` may become true by itself; or kNever.
+  /// The same, but waiting also for queues that would refuse the message by policy.
+  [[nodiscard]] bool could_deliver();
+  /// Group time at which these may become true by themselves; or kNever.
   [[nodiscard]] std::int64_t ready_at() const;
   /// Before waiting until it is ready, and after.
   void expect_room(bool waiting);
-  /// The same for every queue behind the port, whichever messages will go to.
-  void expect_room_anywhere(bool waiting) {
-    for (const auto& end : ends_) end->writer.expect_room(waiting);
-  }
-  /// The first chosen queue that is not ready, as `ready` last saw it; null when it saw none.
+  /// The first chosen queue that is waited for, as the last look saw it; null when it saw none.
   [[nodiscard]] QueueWriter* awaited() const { return awaited_; }
+  /// Bytes of the message as it was sent.
+  [[nodiscard]] std::uint64_t length() const { return message_.length; }
   /// After `ready` said false: true when some chosen queue has room and the heap has none.
   [[nodiscard]] bool lacks_memory() const {
     return std::ranges::any_of(targets_, [](const End* target) {
@@ -127,6 +127,7 @@ class PortWriter {
   void take_turns();
   [[nodiscard]] SharedBlock* share();
   [[nodiscard]] Sent send(End& end, SharedBlock* block);
+  [[nodiscard]] bool finds_room(bool where_refused);
 
   const Arena& arena_;
   SenderHeap& heap_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <mvm/queuelayer/arena_layout.hpp>
@@ -16,29 +17,49 @@
 /// to go on with, whether or not somebody has just woken it.
 namespace mvm::queue {
 
+/// One operation of an exchange with the neighbours that is not finished. The fields mean what they
+/// mean in a WaitSubject of this kind.
+struct PendingOperation {
+  WaitKind kind = WaitKind::kReceive;  ///< or kSend
+  std::uint32_t port = 0;              ///< position in the endpoint's `ports`
+  std::uint32_t channel = 0;
+  std::uint64_t size = 0;
+  std::uint64_t seen = 0;
+  bool operator==(const PendingOperation&) const = default;
+};
+
 /// What a thread of a job waits for.
 struct WaitSubject {
   WaitKind kind = WaitKind::kReceive;
-  std::uint32_t subject = 0;  ///< position in the endpoint's `ports` or `teams`; kReceiveAny: 0
-  /// kSend: the first channel that has no room. kCollective: the member that it sleeps for.
+  /// Position in the endpoint's `ports` or `teams`; kReceiveAny, kExchange: 0
+  std::uint32_t subject = 0;
+  /// kSend: the first channel that has no room. kCollective, kMember: the member that it sleeps
+  /// for.
   std::uint32_t channel = 0;
-  std::uint64_t size = 0;  ///< kSend: payload bytes; kCollective: operation number
+  std::uint64_t size = 0;  ///< kSend: payload bytes; kCollective, kMember: operation number
   /// As of the last look, the one that was in vain:
   /// kReceive, kReceiveAny: fragments taken so far from all rings among the channels waited for;
   ///     shelves tell by their stamps and add nothing.
   /// kSend: `released` of `channel`, as the writer knew it.
-  /// kCollective: seat_changes of the member that it sleeps for, read before that look.
+  /// kCollective, kMember: seat_changes of the member that it sleeps for, read before that look.
   std::uint64_t seen = 0;
   bool limited = false;  ///< it ends by itself, because of the clock or something unknown here
+  std::vector<PendingOperation> pending;  ///< kExchange: any of these ends the wait
   bool operator==(const WaitSubject&) const = default;
 };
+
+/// True for the waits at a board.
+[[nodiscard]] constexpr bool is_collective(WaitKind kind) {
+  return kind == WaitKind::kCollective || kind == WaitKind::kMember;
+}
 
 /// A thread's note of its wait, from the first `set` to the end of its life. When every record of
 /// the endpoint is taken, nothing is noted, and the task counts as one that can move.
 class WaitNote {
  public:
-  WaitNote(EndpointRecord& endpoint, const GroupClock& clock)
-      : endpoint_(endpoint), clock_(clock) {}
+  /// `ports` of the endpoint are for kExchange only.
+  WaitNote(EndpointRecord& endpoint, const GroupClock& clock, std::span<PortRecord> ports = {})
+      : endpoint_(endpoint), clock_(clock), ports_(ports) {}
   ~WaitNote() {
     if (record_ != nullptr) give_back();
   }
@@ -51,10 +72,12 @@ class WaitNote {
  private:
   void claim();
   void write(const WaitSubject& subject);
+  void write(const PendingOperation& operation, std::uint64_t number);
   void give_back();
 
   EndpointRecord& endpoint_;
   const GroupClock& clock_;
+  std::span<PortRecord> ports_;
   WaitRecord* record_ = nullptr;
   WaitSubject written_;
   bool refused_ = false;  ///< there was no free record
@@ -69,9 +92,12 @@ struct ReadWait {
   bool operator==(const ReadWait&) const = default;
 };
 
-/// The waits of an endpoint that stand now. One that is being written is left out: its thread is
-/// awake. The values come from shared memory and may be anything.
-[[nodiscard]] std::vector<ReadWait> read_waits(const EndpointRecord& endpoint);
+/// The waits of an endpoint that stand now, one for each thread. One that is being written is left
+/// out: its thread is awake. The values come from shared memory and may be anything; but of
+/// `pending` are as many as the record says, each at a port of the endpoint. Without the endpoint's
+/// `ports`, exchanges are left out.
+[[nodiscard]] std::vector<ReadWait> read_waits(const EndpointRecord& endpoint,
+                                               std::span<const PortRecord> ports = {});
 
 /// A number that grows whenever a member's seat at a board changes, so that two equal ones mean
 /// that nothing has happened there in between.

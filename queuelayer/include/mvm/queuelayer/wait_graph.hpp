@@ -28,15 +28,18 @@ struct Awaited {
   std::uint64_t channel = 0;  ///< id; 0 for collective operations
   std::uint64_t sent = 0;     ///< messages, on that channel
   std::uint64_t received = 0;
+  std::string port;   ///< of the task that waits; empty for collective operations
+  bool room = false;  ///< it is to make room there, not to send
   bool operator==(const Awaited&) const = default;
 };
 
 /// One thread's wait, with all the names.
 struct DescribedWait {
   control::ThreadWait wait;
-  std::string place;             ///< port, or team; "any port"
+  std::string place;             ///< port, or team; "any port"; "ports x+, x-" of an exchange
   std::vector<Awaited> awaited;  ///< at most kMaxAwaited of them; of a collective, those not there
   std::uint32_t awaited_count = 0;
+  std::uint64_t passed = 0;  ///< messages ever sent and received at all the channels waited for
 };
 
 struct TaskWaits {
@@ -66,7 +69,12 @@ struct GroupWaits {
 /// - a receive waits for the senders of its channels; a message in a link counts as one who can
 ///   move, and so does a program outside;
 /// - a send waits for the receivers of the channel that has no room, likewise;
-/// - a collective operation waits for the members of the team, as long as one is not there.
+/// - an exchange with the neighbours waits for all of those whom its unfinished sends and receives
+///   wait for;
+/// - a collective operation waits for the members of the team, as long as one is not there; where
+/// it
+///   needs one member only, for that one, or the task that brings what it contributes from another
+///   machine.
 /// What is left are the stuck tasks: the largest set in which everybody waits for members only.
 ///
 /// A snapshot is not taken at one instant. Two are, in effect: take the second after the first has

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <mvm/base/clock.hpp>
@@ -41,6 +42,7 @@ class WaitWatch {
     SteadyTime since{};       ///< when that was
     bool told = false;
   };
+  [[nodiscard]] std::span<const PortRecord> ports_of(std::uint32_t task) const;
   [[nodiscard]] control::TaskStatus describe(std::uint32_t task, pid_t pid) const;
 
   const WiringPlan& plan_;

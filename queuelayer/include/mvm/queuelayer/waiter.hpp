@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 
 #include <mvm/queuelayer/arena_layout.hpp>
 #include <mvm/queuelayer/wait_board.hpp>
@@ -43,7 +44,9 @@ inline constexpr std::int64_t kNoDeadline = std::numeric_limits<std::int64_t>::m
 /// Waits on an endpoint's doorbell until a condition holds.
 class Waiter {
  public:
-  Waiter(EndpointRecord& endpoint, const GroupClock& clock) : endpoint_(endpoint), clock_(clock) {}
+  /// `ports` of the endpoint are for those who wait at several of them in both directions.
+  Waiter(EndpointRecord& endpoint, const GroupClock& clock, std::span<PortRecord> ports = {})
+      : endpoint_(endpoint), clock_(clock), ports_(ports) {}
 
   /// Returns true as soon as `ready()` does, false when the group's clock passes `deadline_ns`.
   /// Spins while the core is this task's own, hands the core over when it is shared, then sleeps.
@@ -62,7 +65,7 @@ class Waiter {
             std::int64_t& blocked_ns) {
     if (const auto ended = wait_awake(ready, deadline_ns)) return *ended;
     const BlockedTime blocked(blocked_ns);
-    WaitNote note(endpoint_, clock_);
+    WaitNote note(endpoint_, clock_, ports_);
     return wait_asleep(ready, deadline_ns, [&] {
       WaitSubject subject = describe();
       if (deadline_ns != kNoDeadline) subject.limited = true;
@@ -137,6 +140,7 @@ class Waiter {
 
   EndpointRecord& endpoint_;
   const GroupClock& clock_;
+  std::span<PortRecord> ports_;
 };
 
 /// Waits until the gate of an arena opens. False when it never will.

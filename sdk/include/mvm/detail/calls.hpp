@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <mvm/composite.hpp>
 #include <mvm/types.hpp>
@@ -55,8 +56,15 @@ MVM_API Got receive_into(Port& port, void* data, std::size_t& size, std::uint32_
                          std::int64_t timeout_ns);
 MVM_API void release(Block& block) noexcept;
 
-/// Calls `step` whenever a port of the job may be able to go on, until it returns true.
-MVM_API void step_until_done(Job& job, bool (*step)(void*), void* object);
+/// A send or receive of an exchange that is not done.
+struct Pending {
+  Port* port;
+  bool sends;
+};
+/// Calls `step`, which adds what it leaves to `pending`, whenever some of that may be able to go
+/// on, until it leaves nothing.
+MVM_API void step_until_done(Job& job, void (*step)(void* object, std::vector<Pending>& pending),
+                             void* object);
 
 [[noreturn]] MVM_API void throw_closed(const Port& port);
 

@@ -20,7 +20,10 @@ class Exchange {
   void send(Port& port, T value) { outgoing_.push_back({&port, std::move(value)}); }
   void receive(Port& port) { incoming_.push_back({&port, {}}); }
   void run(Job& job) {
-    step_until_done(job, [](void* object) { return static_cast<Exchange*>(object)->step(); }, this);
+    const auto step = [](void* object, std::vector<Pending>& pending) {
+      static_cast<Exchange*>(object)->step(pending);
+    };
+    step_until_done(job, step, this);
   }
   std::vector<Arrival<T>> take() {
     std::vector<Arrival<T>> all;
@@ -33,19 +36,17 @@ class Exchange {
     Port* port;
     std::optional<T> value;  ///< empty when it was sent, or not received yet
   };
-  bool step() {
-    bool done = true;
+  void step(std::vector<Pending>& pending) {
     for (auto& each : outgoing_) {
       if (each.value && each.port->try_send(*each.value)) each.value.reset();
-      if (each.value) done = false;
+      if (each.value) pending.push_back({each.port, true});
     }
     for (auto& each : incoming_) {
       if (!each.value) each.value = each.port->template try_receive<T>();
       if (each.value) continue;
       if (each.port->ended()) throw_closed(*each.port);
-      done = false;
+      pending.push_back({each.port, false});
     }
-    return done;
   }
   std::vector<Way> outgoing_;
   std::vector<Way> incoming_;
