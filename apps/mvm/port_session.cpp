@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "port_session.hpp"
 
+#include <poll.h>
+
 #include <chrono>
+#include <iterator>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -36,6 +39,16 @@ constexpr std::chrono::milliseconds kLookAgain{20};
 
 }  // namespace
 
+Positional group_positional() {
+  return {.name = "GROUP",
+          .help = "A group id, the unique beginning of one, or a run directory.",
+          .kind = WordKind::kGroup};
+}
+
+Positional port_positional() {
+  return {.name = "PORT", .help = "The name that the profile gives the open port."};
+}
+
 Result<PortSession> PortSession::open(const std::string& group, control::OutsideOpen open) {
   auto known = run::find_running_group(group);
   if (!known) return fail(known.error());
@@ -57,7 +70,22 @@ Result<void> PortSession::say(const control::Message& request) {
   return call_.say({run::DoorKind::kOutside, control::encode(request)});
 }
 
-Result<std::optional<control::OutsideReply>> PortSession::hear() {
+Result<std::optional<control::OutsideClosed>> PortSession::hear(const OnReply& on_reply) {
+  for (;;) {
+    auto reply = next();
+    if (!reply) return fail(reply.error());
+    if (!*reply) return std::nullopt;
+    if (auto* closed = std::get_if<control::OutsideClosed>(&**reply)) return std::move(*closed);
+    if (auto heard = on_reply(**reply); !heard) return fail(heard.error());
+  }
+}
+
+bool PortSession::wait(int other) const {
+  pollfd sources[] = {{call_.descriptor(), POLLIN, 0}, {other, POLLIN, 0}};
+  return ::poll(sources, std::size(sources), -1) > 0 && sources[1].revents != 0;
+}
+
+Result<std::optional<control::OutsideReply>> PortSession::next() {
   auto frame = call_.hear(now());
   if (!frame) return fail(frame.error());
   if (!*frame) {

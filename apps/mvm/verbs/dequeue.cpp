@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -92,17 +91,10 @@ class Dequeuing {
   /// Until the stream ends. Gives the end; an error of ours otherwise.
   [[nodiscard]] Result<control::OutsideClosed> run() {
     for (;;) {
-      for (;;) {
-        auto reply = session_.hear();
-        if (!reply) return fail(reply.error());
-        if (!*reply) break;
-        if (auto* closed = std::get_if<control::OutsideClosed>(&**reply)) return std::move(*closed);
-        if (const auto* data = std::get_if<control::OutsideData>(&**reply)) {
-          if (auto taken = take(data->bytes); !taken) return fail(taken.error());
-        }
-      }
-      pollfd sources[] = {{session_.descriptor(), POLLIN, 0}, {leaving_ ? -1 : leave_, POLLIN, 0}};
-      if (::poll(sources, 2, -1) <= 0 || sources[1].revents == 0) continue;
+      auto end = session_.hear([this](const auto& reply) { return take(reply); });
+      if (!end) return fail(end.error());
+      if (*end) return *std::move(*end);
+      if (!session_.wait(leaving_ ? -1 : leave_)) continue;
       leaving_ = true;
       if (auto said = session_.say(control::OutsideLeave{}); !said) return fail(said.error());
     }
@@ -112,8 +104,10 @@ class Dequeuing {
   [[nodiscard]] std::uint64_t written() const { return written_; }
 
  private:
-  [[nodiscard]] Result<void> take(const std::string& bytes) {
-    cutter_.feed(bytes);
+  [[nodiscard]] Result<void> take(const control::OutsideReply& reply) {
+    const auto* data = std::get_if<control::OutsideData>(&reply);
+    if (data == nullptr) return {};
+    cutter_.feed(data->bytes);
     for (;;) {
       const auto message = cutter_.next();
       if (!message) return fail(message.error());
@@ -125,7 +119,7 @@ class Dequeuing {
     const auto messages = sink_.take_written();
     written_ += messages;
     // What was not written goes back to the group, for the next one who dequeues.
-    if (auto said = session_.say(control::OutsideDone{0, messages, all ? bytes.size() : 0});
+    if (auto said = session_.say(control::OutsideDone{0, messages, all ? data->bytes.size() : 0});
         !said) {
       return said;
     }
@@ -211,10 +205,8 @@ Verb dequeue_verb() {
            "the rest. Where none does, messages wait for one, for the time that the profile names: "
            "<open port=\"PORT\" from=\"JOB.PORT\" linger=\"10s\"/>. What nobody takes by then "
            "is left in the queue, and counted in the summary."},
-      .positionals = {{.name = "GROUP",
-                       .help = "A group id, the unique beginning of one, or a run directory.",
-                       .kind = WordKind::kGroup},
-                      {.name = "PORT", .help = "The name that the profile gives the open port."},
+      .positionals = {group_positional(),
+                      port_positional(),
                       {.name = "FILE",
                        .help = "Write here instead of to standard output.",
                        .kind = WordKind::kFile,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -85,24 +84,15 @@ class Enqueuing {
   /// Until the group has everything, or wants no more. Gives the end; an error of ours otherwise.
   [[nodiscard]] Result<control::OutsideClosed> run() {
     for (;;) {
-      for (;;) {
-        auto reply = session_.hear();
-        if (!reply) return fail(reply.error());
-        if (!*reply) break;
-        if (auto* closed = std::get_if<control::OutsideClosed>(&**reply)) return std::move(*closed);
-        if (const auto* done = std::get_if<control::OutsideDone>(&**reply)) {
-          taken_ += done->messages;
-          under_way_ -= done->bytes;
-        }
-      }
+      auto end = session_.hear([this](const auto& reply) { return count_taken(reply); });
+      if (!end) return fail(end.error());
+      if (*end) return *std::move(*end);
       const auto input = source_.descriptor();
       if (!input) return fail(input.error());
       if (auto sent = send_some(); !sent) return fail(sent.error());
       if (auto left = leave_when_done(*input); !left) return fail(left.error());
       const bool wants_more = unsent() < kReadAhead;
-      pollfd sources[] = {{session_.descriptor(), POLLIN, 0},
-                          {wants_more ? *input : -1, POLLIN, 0}};
-      if (::poll(sources, 2, -1) <= 0 || sources[1].revents == 0) continue;
+      if (!session_.wait(wants_more ? *input : -1)) continue;
       if (auto read = source_.read_into(stream_); !read) return fail(read.error());
     }
   }
@@ -111,6 +101,14 @@ class Enqueuing {
 
  private:
   [[nodiscard]] std::size_t unsent() const { return stream_.size() - sent_; }
+
+  [[nodiscard]] Result<void> count_taken(const control::OutsideReply& reply) {
+    if (const auto* done = std::get_if<control::OutsideDone>(&reply)) {
+      taken_ += done->messages;
+      under_way_ -= done->bytes;
+    }
+    return {};
+  }
 
   [[nodiscard]] Result<void> send_some() {
     while (unsent() > 0 && under_way_ < control::kOutsideWindow.count) {
@@ -187,10 +185,8 @@ Verb enqueue_verb() {
            "It succeeds when every message is in the queue. When it is interrupted or killed, "
            "what the group had been handed stays there, and the rest was never sent; a message "
            "is there whole or not at all."},
-      .positionals = {{.name = "GROUP",
-                       .help = "A group id, the unique beginning of one, or a run directory.",
-                       .kind = WordKind::kGroup},
-                      {.name = "PORT", .help = "The name that the profile gives the open port."},
+      .positionals = {group_positional(),
+                      port_positional(),
                       {.name = "FILE",
                        .help = "Read these instead of standard input; - stands for it.",
                        .kind = WordKind::kFile,
