@@ -156,6 +156,10 @@ ZmqCarrier::~ZmqCarrier() = default;
 Result<std::unique_ptr<ZmqCarrier>> ZmqCarrier::open(const WiringPlan& plan,
                                                      const std::set<std::uint32_t>& partners,
                                                      LinkWatcher& watcher) {
+  const auto& own = plan.machines[plan.machine].endpoint;
+  if (socket_path(own).empty() && plan.keys.server_secret.empty()) {
+    return fail(ErrorCode::kInvalidPlan, "links over ", own, " need the group's keys");
+  }
   try {
     auto state = std::make_unique<State>();
     state->admitted_key = plan.keys.client_public;
@@ -174,8 +178,7 @@ Result<std::unique_ptr<ZmqCarrier>> ZmqCarrier::open(const WiringPlan& plan,
     if (auto watched = state->watch_all(watcher); !watched) return fail(watched.error());
     return std::unique_ptr<ZmqCarrier>(new ZmqCarrier(std::move(state)));
   } catch (const zmq::error_t& problem) {
-    return fail(ErrorCode::kTransport, "link machines at ", plan.machines[plan.machine].endpoint,
-                ": ", problem.what());
+    return fail(ErrorCode::kTransport, "link machines at ", own, ": ", problem.what());
   }
 }
 

@@ -19,7 +19,8 @@ namespace mvm::queue {
 class ZmqCarrier : public Carrier {
  public:
   /// Binds and connects. Errors: kTransport where that cannot be, kPermission for a folder that
-  /// others may enter. `watcher` must be gone before the carrier.
+  /// others may enter, kInvalidPlan without keys for TCP. `watcher` must be gone before the
+  /// carrier.
   [[nodiscard]] static Result<std::unique_ptr<ZmqCarrier>> open(
       const WiringPlan& plan, const std::set<std::uint32_t>& partners, LinkWatcher& watcher);
   ~ZmqCarrier() override;

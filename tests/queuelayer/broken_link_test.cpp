@@ -145,8 +145,8 @@ TEST_P(BrokenLink, EndsWellWhenItsConnectionDiesInOneDirection) {
 
 /// An idle link is kept alive, however short the time that a break may last.
 TEST_P(BrokenLink, StaysWhenNobodySaysAnything) {
-  open({}, std::chrono::milliseconds(500));
-  ::usleep(1'200'000);
+  open({}, std::chrono::milliseconds(2000));
+  ::usleep(2'500'000);
   exchange(10, 1, 1000);
   EXPECT_EQ(machines[0]->link().figures().peers[0].reconnects, 0u);
   EXPECT_EQ(machines[1]->link().figures().peers[0].reconnects, 0u);

@@ -627,14 +627,17 @@ TEST(DirectStranger, CannotKeepTheGroupOut) {
   group.expect_to_work();
 }
 
-TEST(DirectLink, NeedsTheGroupsSecretOverTcp) {
-  const std::vector<std::string> endpoints = {free_tcp_endpoint(), free_tcp_endpoint()};
-  auto plan = plans_over(Wire::kDirectTcp, {0, 1}, {{0, {1}}}, endpoints, endpoints)[0];
-  plan.keys = {};
-  LinkedMachine machine(plan);
-  const auto opened = machine.open(std::chrono::milliseconds(100));
-  ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().code, ErrorCode::kInvalidPlan);
+/// Nobody listens or connects unprotected, because a plan came without keys.
+TEST(LinkOverTcp, NeedsTheGroupsSecrets) {
+  for (const auto wire : {Wire::kTcpWithKeys, Wire::kDirectTcp}) {
+    const std::vector<std::string> endpoints = {free_tcp_endpoint(), free_tcp_endpoint()};
+    auto plan = plans_over(wire, {0, 1}, {{0, {1}}}, endpoints, endpoints)[0];
+    plan.keys = {};
+    LinkedMachine machine(plan);
+    const auto opened = machine.open(std::chrono::milliseconds(100));
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, ErrorCode::kInvalidPlan) << name_of(wire);
+  }
 }
 
 }  // namespace
