@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,7 +152,8 @@ class RunningCommand {
       keep_first(std::current_exception());
     } catch (...) {
       keep_first(std::current_exception());
-      ::kill(child_.pid, SIGKILL);
+      // By its descriptor: when it has ended, its number may be another process's.
+      ::syscall(SYS_pidfd_send_signal, pidfd(), SIGKILL, nullptr, 0);
     }
   }
 
