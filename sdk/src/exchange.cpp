@@ -53,6 +53,14 @@ std::int64_t next_due(const std::vector<Pending>& pending) {
   return due;
 }
 
+/// Some message would find room in its queues, but none in this task's memory. Nobody tells when
+/// that is given back at other ports.
+bool lacks_memory(const std::vector<Pending>& pending) {
+  return std::ranges::any_of(pending, [](const Pending& operation) {
+    return operation.sends && state_of(operation).writer->lacks_memory();
+  });
+}
+
 /// What the wait is, to those who look why a group does not move.
 queue::WaitSubject subject_of(const std::vector<Pending>& pending) {
   queue::WaitSubject subject{.kind = queue::WaitKind::kExchange, .pending = {}};
@@ -65,7 +73,6 @@ queue::WaitSubject subject_of(const std::vector<Pending>& pending) {
       noted.channel = writer.awaited()->number();
       noted.size = writer.length();
       noted.seen = writer.awaited()->seen_released();
-      if (!writer.has_memory_for(noted.size)) subject.limited = true;
     } else {
       for (const auto& inlet : state.inlets) noted.seen += inlet->reader.taken_of_ring();
     }
@@ -95,10 +102,13 @@ struct Blocking {
 
 void wait_for_any(Task& task, const std::vector<Pending>& pending) {
   const ExpectRoom expecting(pending);
-  const auto until = next_due(pending);
+  const bool polls = lacks_memory(pending);
+  auto until = next_due(pending);
+  if (polls) until = std::min(until, queue::group_now_ns(task.clock()) + Task::kMemoryPollNs);
   // What has arrived since and is not due yet limits the wait.
   const auto ready = [&] {
-    return std::ranges::any_of(pending, can_go_on) || next_due(pending) < until;
+    return std::ranges::any_of(pending, can_go_on) || next_due(pending) < until ||
+           (!polls && lacks_memory(pending));
   };
   if (ready()) return;
   const Blocking blocking(pending);

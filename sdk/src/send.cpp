@@ -10,9 +10,6 @@ namespace {
 
 using queue::PortWriter;
 
-/// How often a sender looks whether its memory came back, when that is short.
-constexpr std::int64_t kMemoryPollNs = 1'000'000;
-
 [[noreturn]] void refuse(const PortState& state, const std::string& reason) {
   throw error(state.task->name() + ", port " + state.name + ": " + reason);
 }
@@ -82,7 +79,7 @@ bool wait_for(const Room& room, PortState& state, std::size_t size, std::int64_t
     // given back at other ports nobody tells this one.
     const bool polls = room.lacks_memory();
     auto until = std::min(deadline, room.opens_at());
-    if (polls) until = std::min(until, queue::group_now_ns(task.clock()) + kMemoryPollNs);
+    if (polls) until = std::min(until, queue::group_now_ns(task.clock()) + Task::kMemoryPollNs);
     const auto ready = [&] { return room.is_there() || (!polls && room.lacks_memory()); };
     auto& awaited = room.awaited();
     std::int64_t blocked_ns = 0;

@@ -82,6 +82,8 @@ class Task {
   void note_sender() {
     if (last_sent_for != serial_) admit_sender();
   }
+  /// How often a sender looks whether its memory came back, when that is short.
+  static constexpr std::int64_t kMemoryPollNs = 1'000'000;
   /// Takes the memory back that receivers have given back at all ports. Does nothing where several
   /// threads send, because each may be using its ports: those take theirs back when they send.
   void take_memory_back();

@@ -36,6 +36,7 @@ class Group {
     }
   }
   Port& port(int number) { return job_->port("out" + std::to_string(number)); }
+  Job& job() { return *job_; }
   EndpointRecord& sender() { return arena_.endpoint(0); }
 
   /// Less than a mebibyte of the heap's four gibibytes is free then. Loans that nobody writes to
@@ -107,6 +108,19 @@ TEST(MemoryShortage, WakesTheSenderThatWaitsForALoan) {
   auto loan = group.port(4).loan<char>(kMessage.size());
   EXPECT_EQ(loan.size(), kMessage.size());
   receives.join();
+}
+
+/// Some of its ports have no room and others no memory.
+TEST(MemoryShortage, EndsForAnExchangeByWhatAnyPortHasGivenBack) {
+  Group group;
+  group.fill_heap();
+  std::thread receives([&] {
+    while (group.sender().sleepers == 0) std::this_thread::yield();
+    for (int number = 0; number < 4; ++number) group.receive(number);
+  });
+  EXPECT_TRUE(group.job().exchange(kMessage).empty());
+  receives.join();
+  for (int number = 0; number < 6; ++number) group.receive(number);
 }
 
 /// Where several threads send, each takes back what was given back at its own ports.
