@@ -333,8 +333,9 @@ TEST_F(OutsideTest, TheCommandThatALingeringGroupNamesTakesItsMessages) {
   auto group = runner_.start_mvm({"run", "lab"});
   ASSERT_TRUE(group.read_until(" numbers\n", kPatience)) << group.errors();
   const auto words = group.errors();
-  EXPECT_NE(words.find(": all tasks have ended; port 'numbers' holds 5 messages for another 60 min: "),
-            std::string::npos)
+  EXPECT_NE(
+      words.find(": all tasks have ended; port 'numbers' holds 5 messages for another 60 min: "),
+      std::string::npos)
       << words;
   const auto command = words.find(": mvm dequeue ") + 2;
   const auto late =
@@ -384,6 +385,37 @@ TEST_F(OutsideTest, AConnectedDequeuerIsWaitedForBeyondTheTimeToLinger) {
   EXPECT_EQ(lines_of(runner_.read("out")).size(), 41u);
   expect_success(group.finish());
   expect_all_received();
+}
+
+TEST_F(OutsideTest, WhatAKilledDequeuerOfALingeringGroupDidNotWriteGoesToTheNext) {
+  auto group = start({"linger=1h"});
+  expect_success(shell("seq -f %03000.0f 40 | $MVM enqueue lab jobs --end"));
+  (void)waiting_port(group);
+  // More than a pipe holds, so that it is killed in the middle of its work.
+  const auto done = shell(
+      "mkfifo pipe; $MVM dequeue lab results pipe & exec 3<pipe; head -c 6002 <&3 >first; "
+      "kill -9 $!; wait $!; cat <&3 >>first; $MVM dequeue lab results >second; cat first second");
+  std::set<int> numbers;
+  for (const auto& line : lines_of(done.output)) {
+    if (line.size() == 3000) numbers.insert(std::stoi(line.substr(2990)));
+  }
+  EXPECT_EQ(numbers, numbers_to(40)) << done.errors;
+  EXPECT_GT(lines_of(runner_.read("second")).size(), 0u);
+  expect_success(group.finish());
+  expect_all_received();
+}
+
+TEST_F(OutsideTest, NothingStaysOfALingeringGroupWhoseStarterIsKilled) {
+  auto group = start({"linger=1h", "machines=2", "workers=2"});
+  expect_success(shell("seq 40 | $MVM enqueue lab jobs --end"));
+  (void)waiting_port(group);
+  const auto done = shell(text(
+      "kids=$(pgrep -P ", group.pid(), "); [ $(echo $kids | wc -w) = 2 ] || exit 1; kill -9 ",
+      group.pid(),
+      "; for kid in $kids; do "
+      "while tr -d '\\0' </proc/$kid/cmdline 2>/dev/null | grep -q .; do sleep 0.05; done; done"));
+  expect_success(done);
+  EXPECT_EQ(shell("$MVM dequeue lab results").status.code, 1);
 }
 
 TEST_F(OutsideTest, OnlyAGroupThatEndsWellLingers) {
