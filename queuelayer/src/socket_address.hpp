@@ -20,7 +20,6 @@ struct SocketAddress {
   [[nodiscard]] const sockaddr* generic() const {
     return reinterpret_cast<const sockaddr*>(&storage);
   }
-  [[nodiscard]] bool is_unix() const { return storage.ss_family == AF_UNIX; }
   /// A socket of this family that does not block. For TCP, small packets are not held back.
   [[nodiscard]] UniqueFd open_socket() const;
 };
