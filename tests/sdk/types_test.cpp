@@ -44,6 +44,12 @@ struct Owned {
   MVM_FIELDS(numbers, words, more);
 };
 
+/// An event that says nothing but that it is there.
+struct Stop {
+  bool operator==(const Stop&) const { return true; }
+  MVM_FIELDS();
+};
+
 TEST(Composite, ComesBackAsItWas) {
   expect_round_trip(std::pair(1, 2.5));
   expect_round_trip(std::tuple(1, 'c', true, "words"s, Colour::kBlue, std::byte{7}));
@@ -82,6 +88,8 @@ TEST(Composite, HoldsTheUsersOwnTypes) {
   expect_round_trip(std::map<std::string, std::optional<Row>>{{"a", Row{1, "b", {2}}}, {"c", {}}});
   expect_round_trip(Cell{1, 2.5});
   expect_round_trip(std::vector<Cell>{{1, 2}, {3, 4}});
+  expect_round_trip(Stop());
+  expect_round_trip(std::pair(std::vector<Stop>(3), std::map<int, Stop>{{1, {}}}));
   expect_round_trip(std::vector<Version>{{1}, {22}});
   expect_round_trip(std::pair(Version{3}, 4));
   expect_round_trip(Tree{1, {{2, {}, {}}, {3, {{4, {}, {}}}, {}}}, {{"five", {5, {}, {}}}}});

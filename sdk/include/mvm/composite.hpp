@@ -188,6 +188,8 @@ struct WriteFields {
   Writer& out;
   template <typename... Members>
   void operator()(const Members&... members) const {
+    // Like an empty tuple: every value takes a byte, so that counts can be checked.
+    if constexpr (sizeof...(Members) == 0) out.flag(false);
     (write<Members>(out, members), ...);
   }
 };
@@ -310,6 +312,9 @@ struct ReadFields {
   Reader& in;
   template <typename... Members>
   void operator()(Members&... members) const {
+    if constexpr (sizeof...(Members) == 0) {
+      if (in.flag()) in.fail("a structure without fields is not empty");
+    }
     ((in.field(), read<Members>(in, members)), ...);
   }
 };
