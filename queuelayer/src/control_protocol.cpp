@@ -13,9 +13,6 @@ namespace mvm::queue {
 static constexpr WaitKind last(WaitKind) {
   return WaitKind::kExchange;
 }
-static constexpr Transport last(Transport) {
-  return Transport::kTcp;
-}
 
 namespace wire {
 

@@ -111,10 +111,15 @@ LinkFigures MachineLink::figures() const {
   };
   for (const LinkPeer& peer : state_->peers->all()) {
     const auto& counters = peer.counters;
-    figures.peers.push_back({peer.machine, peer.transport, load(counters.bytes_sent),
-                             load(counters.bytes_received), load(counters.parcels_sent),
-                             load(counters.parcels_received), load(counters.parcels_resent),
-                             load(counters.parcels_refused), load(counters.reconnects)});
+    figures.peers.push_back({.machine = peer.machine,
+                             .transport = peer.transport,
+                             .bytes_sent = load(counters.bytes_sent),
+                             .bytes_received = load(counters.bytes_received),
+                             .parcels_sent = load(counters.parcels_sent),
+                             .parcels_received = load(counters.parcels_received),
+                             .parcels_resent = load(counters.parcels_resent),
+                             .parcels_refused = load(counters.parcels_refused),
+                             .reconnects = load(counters.reconnects)});
   }
   figures.connections_refused = state_->peers->connections_refused();
   return figures;

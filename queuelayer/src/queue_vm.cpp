@@ -280,18 +280,8 @@ void QueueVm::State::answer(const control::Ask& ask) {
   status.tasks = watch->tasks(pids);
   status.channels = ends->figures();
   if (link) {
-    const auto figures = link->figures();
-    for (const auto& peer : figures.peers) {
-      status.links.push_back({.machine = peer.machine,
-                              .transport = peer.transport,
-                              .bytes_sent = peer.bytes_sent,
-                              .bytes_received = peer.bytes_received,
-                              .parcels_sent = peer.parcels_sent,
-                              .parcels_received = peer.parcels_received,
-                              .parcels_resent = peer.parcels_resent,
-                              .parcels_refused = peer.parcels_refused,
-                              .reconnects = peer.reconnects});
-    }
+    auto figures = link->figures();
+    status.links = std::move(figures.peers);
     status.strangers_refused = figures.connections_refused;
   }
   send(status);

@@ -17,6 +17,16 @@
 #include <mvm/base/units.hpp>
 #include <mvm/queuelayer/wiring_plan.hpp>
 
+namespace mvm::queue {
+
+/// For plans and control frames alike; what only one of them holds has its `last` in its own
+/// source.
+constexpr Transport last(Transport) {
+  return Transport::kTcp;
+}
+
+}  // namespace mvm::queue
+
 /// How plain structs become bytes and back. A struct says its fields once, in wire order, by a
 /// function beside it:
 ///     template <wire::Either<SendGroup> Self>

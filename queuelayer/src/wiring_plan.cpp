@@ -26,9 +26,6 @@ static constexpr QueueType last(QueueType) {
 static constexpr Overflow last(Overflow) {
   return Overflow::kFail;
 }
-static constexpr Transport last(Transport) {
-  return Transport::kTcp;
-}
 static constexpr CodecKind last(CodecKind) {
   return CodecKind::kCustom;
 }

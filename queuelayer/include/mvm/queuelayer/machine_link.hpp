@@ -10,6 +10,7 @@
 #include <mvm/base/result.hpp>
 #include <mvm/queuelayer/arena.hpp>
 #include <mvm/queuelayer/channel_ends.hpp>
+#include <mvm/queuelayer/control_protocol.hpp>
 #include <mvm/queuelayer/wiring_plan.hpp>
 
 namespace mvm::queue {
@@ -25,20 +26,8 @@ struct LinkFigures {
     std::uint64_t passed = 0;  ///< whole messages: sent, or arrived
     std::uint64_t done = 0;    ///< of them, those that the receiver's side needs no more
   };
-  /// One connection to one other machine.
-  struct Peer {
-    std::uint32_t machine = 0;
-    Transport transport = Transport::kZmq;
-    std::uint64_t bytes_sent = 0;
-    std::uint64_t bytes_received = 0;
-    std::uint64_t parcels_sent = 0;
-    std::uint64_t parcels_received = 0;
-    std::uint64_t parcels_resent = 0;
-    std::uint64_t parcels_refused = 0;  ///< damaged, or out of place
-    std::uint64_t reconnects = 0;
-  };
   std::vector<Channel> channels;
-  std::vector<Peer> peers;
+  std::vector<control::LinkCount> peers;
   std::uint64_t connections_refused = 0;  ///< of strangers
 };
 
