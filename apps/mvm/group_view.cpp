@@ -72,11 +72,4 @@ Result<GroupView> read_group_view(const std::string& words) {
   }
 }
 
-Result<run::KnownGroup> find_running_group(const std::string& words) {
-  auto known = run::find_group(words);
-  if (!known || known->state == run::GroupState::kRunning) return known;
-  return fail(ErrorCode::kNotFound, "group ", known->group, " does not run any more, it is ",
-              to_string(known->state), "; 'mvm inspect ", known->group, "' shows how it ended");
-}
-
 }  // namespace mvm::cli

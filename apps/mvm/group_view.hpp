@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include <mvm/base/result.hpp>
-#include <mvm/run/known_group.hpp>
 
 namespace mvm::cli {
 
@@ -48,9 +48,6 @@ struct GroupView {
 
 /// Reads what the door answers to kAskStatus, or a summary.json. kSystem for what is neither.
 [[nodiscard]] Result<GroupView> read_group_view(const std::string& json);
-
-/// The group that the words name, complaints included: 'mvm VERB: …'. Default: the newest.
-[[nodiscard]] Result<run::KnownGroup> find_running_group(const std::string& words);
 
 /// How long a group may take to answer at its door.
 inline constexpr std::chrono::seconds kDoorPatience{30};

@@ -141,7 +141,7 @@ class Counts {
   Counts(const Counts&) = delete;
   Counts& operator=(const Counts&) = delete;
 
-  [[nodiscard]] const std::string path() const { return path_.string(); }
+  [[nodiscard]] std::string path() const { return path_.string(); }
   [[nodiscard]] const Count& of(std::size_t task) const { return counts_[task]; }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <mvm/base/file.hpp>
 #include <mvm/run/group_door.hpp>
+#include <mvm/run/known_group.hpp>
 #include <mvm/run/run_directory.hpp>
 
 #include "arguments.hpp"

@@ -5,6 +5,7 @@
 
 #include <mvm/base/file.hpp>
 #include <mvm/run/group_door.hpp>
+#include <mvm/run/known_group.hpp>
 #include <mvm/run/summary.hpp>
 
 #include "arguments.hpp"

@@ -13,6 +13,7 @@
 #include <mvm/base/clock.hpp>
 #include <mvm/base/file.hpp>
 #include <mvm/run/group_door.hpp>
+#include <mvm/run/known_group.hpp>
 
 #include "arguments.hpp"
 #include "complaint.hpp"
@@ -210,7 +211,7 @@ int top(const Arguments& arguments) {
     complain("top", settings.error());
     return 2;
   }
-  const auto known = find_running_group(arguments.value("GROUP"));
+  const auto known = run::find_running_group(arguments.value("GROUP"));
   if (!known) {
     complain("top", known.error());
     return 1;

@@ -154,7 +154,7 @@ Result<KnownGroup> find_running_group(const std::string& words) {
   auto found = find_group(words);
   if (!found || found->state == GroupState::kRunning) return found;
   return fail(ErrorCode::kNotFound, "group ", found->group, " does not run any more, it is ",
-              to_string(found->state));
+              to_string(found->state), "; 'mvm inspect ", found->group, "' shows how it ended");
 }
 
 }  // namespace mvm::run
