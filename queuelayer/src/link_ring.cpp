@@ -160,7 +160,9 @@ class RingInlet final : public LinkInlet {
     const auto length = frame.message_length;
     if ((frame.slot_kind & kOutOfLine) != 0) return breach("a type that no queue has");
     if (length > kMaxMessage.count) return breach("a message over the limit");
-    if (!writer_.has_room(length)) return breach("more than was agreed");
+    if (!writer_.has_room(length)) {
+      return writer_.lacks_memory(length) ? no_room_for_arrival() : breach("more than was agreed");
+    }
     if ((frame.slot_kind & kMoreFollows) == 0) {
       if (frame.payload.size() != length) return breach("a length that is not true");
       if (!writer_.write(frame.payload.data(), length, type)) return no_room_for_arrival();
