@@ -5,10 +5,9 @@
 
 #include <csignal>
 
-#include <mvm/base/file.hpp>
-
 #include "complaint.hpp"
 #include "json_line.hpp"
+#include "patient_output.hpp"
 #include "tagged_output.hpp"
 #include "terminal.hpp"
 
@@ -31,7 +30,7 @@ std::string failure_words(const run::GroupOutcome& outcome) {
 class LineReport : public RunReport {
  public:
   explicit LineReport(const ReportStyle& style)
-      : quiet_(style.quiet), output_(style.tags), progress_(style.quiet) {}
+      : quiet_(style.quiet), output_(style.tags, style.interrupt), progress_(style.quiet) {}
 
   void on_state(run::GroupState state) override {
     if (state < run::GroupState::kRunning)
@@ -46,7 +45,7 @@ class LineReport : public RunReport {
     const int fd = stream == Stream::kOutput ? STDOUT_FILENO : STDERR_FILENO;
     if (output_.write(fd, task.name(), task.id, bytes)) return;
     stopped_ = true;
-    stop_this_run();
+    if (!output_.interrupted()) stop_this_run();
   }
 
   void on_deadlock(const queue::GroupWaits&, std::string_view words) override {
@@ -84,6 +83,8 @@ class LineReport : public RunReport {
 /// For programs: one event per line.
 class JsonReport : public RunReport {
  public:
+  explicit JsonReport(const ReportStyle& style) : output_(style.interrupt) {}
+
   void on_state(run::GroupState state) override {
     write(JsonLine().add("event", "state").add("state", to_string(state)));
   }
@@ -130,18 +131,19 @@ class JsonReport : public RunReport {
 
  private:
   void write(const JsonLine& event) {
-    if (stopped_ || write_all(STDOUT_FILENO, event.to_string())) return;
+    if (stopped_ || output_.write(STDOUT_FILENO, event.to_string())) return;
     stopped_ = true;
-    stop_this_run();
+    if (!output_.interrupted()) stop_this_run();
   }
 
+  PatientOutput output_;
   bool stopped_ = false;
 };
 
 }  // namespace
 
 std::unique_ptr<RunReport> make_run_report(const ReportStyle& style) {
-  if (style.json) return std::make_unique<JsonReport>();
+  if (style.json) return std::make_unique<JsonReport>(style);
   return std::make_unique<LineReport>(style);
 }
 

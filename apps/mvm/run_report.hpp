@@ -20,6 +20,7 @@ struct ReportStyle {
   bool json = false;   ///< events on stdout, one object per line
   bool quiet = false;  ///< no progress, no result of a success
   bool tags = true;    ///< "cell[3]: " before each line
+  int interrupt = -1;  ///< readable when the user wants to stop
 };
 
 /// When stdout or stderr is closed by its reader, the report sends this process SIGTERM, so that

@@ -5,15 +5,15 @@
 
 #include <algorithm>
 
-#include <mvm/base/file.hpp>
 #include <mvm/base/text.hpp>
 
 #include "terminal.hpp"
 
 namespace mvm::cli {
 
-TaggedOutput::TaggedOutput(bool tags)
-    : tags_(tags),
+TaggedOutput::TaggedOutput(bool tags, int interrupt)
+    : output_(interrupt),
+      tags_(tags),
       colour_output_(wants_colour(STDOUT_FILENO)),
       colour_errors_(wants_colour(STDERR_FILENO)) {}
 
@@ -25,7 +25,7 @@ std::string TaggedOutput::tag(int fd, std::string_view task, std::uint32_t numbe
 
 bool TaggedOutput::write(int fd, std::string_view task, std::uint32_t number,
                          std::string_view bytes) {
-  if (!tags_) return write_all(fd, bytes).has_value();
+  if (!tags_) return output_.write(fd, bytes);
   const bool continues = open_fd_ == fd && open_task_ == task;
   if (!continues) end_line();
   const auto words = tag(fd, task, number);
@@ -41,12 +41,12 @@ bool TaggedOutput::write(int fd, std::string_view task, std::uint32_t number,
   }
   open_fd_ = line_begins ? -1 : fd;
   if (!line_begins) open_task_ = task;
-  return write_all(fd, out).has_value();
+  return output_.write(fd, out);
 }
 
 void TaggedOutput::end_line() {
   if (open_fd_ < 0) return;
-  [[maybe_unused]] const auto written = write_all(open_fd_, "\n");
+  [[maybe_unused]] const bool written = output_.write(open_fd_, "\n");
   open_fd_ = -1;
 }
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -64,6 +65,20 @@ TEST_F(TaggedOutputTest, PassesBytesOnWithoutTags) {
 TEST_F(TaggedOutputTest, TellsWhenNobodyCanTakeIt) {
   TaggedOutput output(true);
   EXPECT_FALSE(output.write(UniqueFd(::open("/dev/null", O_RDONLY)).get(), "a[0]", 0, "x\n"));
+}
+
+/// A pager that waits for its user: Ctrl-C must be heard all the same.
+TEST_F(TaggedOutputTest, IsNotKeptByAReaderWhoDoesNotReadWhenTheUserWantsToStop) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd reader(ends[0]);
+  const UniqueFd writer(ends[1]);
+  const UniqueFd interrupt(::eventfd(1, EFD_CLOEXEC));
+  TaggedOutput output(true, interrupt.get());
+  EXPECT_TRUE(output.write(writer.get(), "a[0]", 0, "there is room\n"));
+  EXPECT_FALSE(output.write(writer.get(), "a[0]", 0, std::string(1 << 20, 'x')));
+  EXPECT_TRUE(output.interrupted());
+  EXPECT_FALSE(output.write(writer.get(), "a[0]", 0, "no more"));
 }
 
 }  // namespace

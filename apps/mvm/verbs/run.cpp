@@ -89,7 +89,8 @@ int run_group(LoadedProfile& loaded, const BuiltProfile& built, const run::Launc
   complete_plan(loaded.plan, built, *directory);
   const auto report = make_run_report({.json = arguments.value("output") == "json",
                                        .quiet = arguments.has("quiet"),
-                                       .tags = !arguments.has("no-prefix")});
+                                       .tags = !arguments.has("no-prefix"),
+                                       .interrupt = interrupt.descriptor()});
   run::GroupRunner runner(loaded.plan, settings, *directory, *report, interrupt.descriptor());
   auto outcome = runner.run();
   outcome.build = build_time;
