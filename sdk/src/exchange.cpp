@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <optional>
 
 #include "task.hpp"
 
@@ -81,7 +82,7 @@ queue::WaitSubject subject_of(const std::vector<Pending>& pending) {
   return subject;
 }
 
-/// The queues whose being empty or full blocks the exchange now.
+/// The queues whose being empty or full makes the exchange sleep.
 struct Blocking {
   std::vector<queue::QueueWriter*> full;
   std::vector<queue::QueueReader*> empty;
@@ -110,11 +111,14 @@ void wait_for_any(Task& task, const std::vector<Pending>& pending) {
     return std::ranges::any_of(pending, can_go_on) || next_due(pending) < until ||
            (!polls && lacks_memory(pending));
   };
-  if (ready()) return;
-  const Blocking blocking(pending);
+  std::optional<Blocking> blocking;
+  const auto describe = [&] {
+    if (!blocking) blocking.emplace(pending);
+    return subject_of(pending);
+  };
   std::int64_t blocked_ns = 0;
-  task.waiter_at_ports().wait(ready, until, [&] { return subject_of(pending); }, blocked_ns);
-  if (blocked_ns > 0) blocking.count(blocked_ns);
+  task.waiter_at_ports().wait(ready, until, describe, blocked_ns);
+  if (blocking) blocking->count(blocked_ns);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
@@ -141,6 +142,7 @@ int main(int argc, char** argv) {
   }
   // Task 0 exchanges late, with the one neighbour later than with the other.
   if (act == "exchanges-by-hand") {
+    job.barrier();
     if (!first) job.exchange(1);
     if (first) next.send(1);
     if (first) sleep_ms(1200);
@@ -485,6 +487,16 @@ TEST_F(DeadlockTest, IsNeverSeenInRunsUnderLoad) {
       EXPECT_EQ(result.status(), 0) << "run " << run << ": " << result.errors();
     }
   }
+}
+
+TEST_F(DeadlockTest, CountsTheTimeThatAnExchangeWaits) {
+  EXPECT_EQ(act("exchanges-by-hand").status.code, 0);
+  const auto summary = json_of("summary.json");
+  const auto& channels = summary["channels"];
+  const auto late = std::ranges::find(channels, "cell[0].prev",
+                                      [](const auto& channel) { return channel["from"]; });
+  ASSERT_NE(late, channels.end()) << summary;
+  EXPECT_GT((*late)["receiver_blocked_seconds"], 0.0) << *late;
 }
 
 TEST_F(DeadlockTest, CanBeWatched) {
