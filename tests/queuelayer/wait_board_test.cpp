@@ -168,6 +168,36 @@ TEST_F(ExchangeNote, ForgetsWhatIsDone) {
   EXPECT_EQ(waits[0].subject.pending[0].port, 1u);
 }
 
+TEST_F(ExchangeNote, IsNeverReadInTheMiddleOfBeingWritten) {
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    const auto set = [](WaitNote& to, std::uint32_t n) {
+      const PendingOperation receive{.port = n % 3, .channel = n, .size = n, .seen = n};
+      auto send = receive;
+      send.kind = WaitKind::kSend;
+      to.set({.kind = WaitKind::kExchange, .seen = n, .pending = {receive, send}});
+    };
+    for (std::uint32_t n = 1; !stop; n += 3) {
+      WaitNote once(endpoint, clock, ports);
+      set(once, n);
+      set(once, n + 3);
+    }
+  });
+  for (std::uint64_t whole = 0; whole < 20'000;) {
+    for (const auto& wait : read_waits(endpoint, ports)) {
+      ++whole;
+      ASSERT_EQ(wait.subject.pending.size(), 2u);
+      for (const auto& operation : wait.subject.pending) {
+        ASSERT_EQ(operation.seen, wait.subject.seen);
+        ASSERT_EQ(operation.size, wait.subject.seen);
+        ASSERT_EQ(operation.channel, wait.subject.seen);
+      }
+    }
+  }
+  stop = true;
+  writer.join();
+}
+
 /// Two threads must not exchange at the same ports. Then one of the notes is not whole.
 TEST_F(ExchangeNote, IsNotReadWhereAnotherThreadHasWrittenOverIt) {
   note.set({.kind = WaitKind::kExchange, .pending = {{.port = 0}, {.port = 1}}});
