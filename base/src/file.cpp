@@ -2,9 +2,11 @@
 #include <mvm/base/file.hpp>
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -19,14 +21,23 @@ std::filesystem::path environment_path(const char* name) {
   return value == nullptr ? std::filesystem::path() : std::filesystem::path(value);
 }
 
+/// Nobody else can have made it, as they could in /tmp.
+std::filesystem::path home_folder() {
+  if (auto home = environment_path("HOME"); home.is_absolute()) return home;
+  std::array<char, 4096> strings;
+  passwd entry{};
+  passwd* found = nullptr;
+  ::getpwuid_r(::getuid(), &entry, strings.data(), strings.size(), &found);
+  const std::filesystem::path home = found != nullptr ? entry.pw_dir : "";
+  return home.is_absolute() ? home : "/nonexistent";
+}
+
 /// One of the XDG folders: our own override, the XDG variable, then the default below HOME.
 std::filesystem::path user_folder(const char* own, const char* xdg, const char* below_home) {
   if (auto path = environment_path(own); !path.empty()) return path;
   // The XDG specification tells to ignore relative paths.
   if (auto path = environment_path(xdg); path.is_absolute()) return path / "mvm";
-  auto home = environment_path("HOME");
-  if (!home.is_absolute()) home = text("/tmp/mvm-home-", ::getuid());
-  return home / below_home / "mvm";
+  return home_folder() / below_home / "mvm";
 }
 
 }  // namespace

@@ -80,6 +80,7 @@ std::optional<ParcelHead> open_parcel(std::string_view head, std::size_t tail_le
   fields.tail_length = get_little<std::uint32_t>(at);
   if (get_little<std::uint32_t>(at) != checksum(head, key)) return {};
   if ((fields.flags & ~kParcelFlags) != 0 || fields.tail_length != tail_length) return {};
+  if (fields.sent_ns < 0 || fields.sent_ns > kLatestNs) return {};
   return fields;
 }
 

@@ -26,6 +26,9 @@ inline constexpr std::uint8_t kAnswerNow = 1;  ///< its receiver is to acknowled
 inline constexpr std::uint8_t kGap = 2;  ///< parcels after `received` are missing; send them again
 inline constexpr std::uint8_t kParcelFlags = kAnswerNow | kGap;
 
+/// Nobody's clock tells more: 146 years. Sums and differences of such times are numbers still.
+inline constexpr std::int64_t kLatestNs = std::int64_t{1} << 62;
+
 struct ParcelHead {
   std::uint8_t flags = 0;
   std::uint32_t from = 0;      ///< machine
@@ -34,7 +37,7 @@ struct ParcelHead {
   std::uint64_t received = 0;  ///< all of the other direction before this one have arrived
   std::uint32_t pass = 0;      ///< how often the sender has gone back to send again
   std::uint32_t gap_pass = 0;  ///< with kGap: the pass in which the gap was seen
-  std::int64_t sent_ns = 0;    ///< group time of the sender's machine
+  std::int64_t sent_ns = 0;    ///< group time of the sender's machine; 0 to kLatestNs
   std::uint32_t tail_length = 0;
   bool operator==(const ParcelHead&) const = default;
 };

@@ -257,7 +257,7 @@ std::int64_t LinkSession::to_local_ns(std::int64_t remote_ns) const {
   std::int64_t difference = 0;
   if (least_difference_ns_) difference = *least_difference_ns_;
   if (last_least_difference_ns_) difference = std::min(difference, *last_least_difference_ns_);
-  return remote_ns + difference;
+  return std::clamp(remote_ns, -kLatestNs, kLatestNs) + difference;
 }
 
 }  // namespace mvm::queue

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,6 +103,11 @@ TEST_F(File, OwnVariableBeatsXdgBeatsHome) {
   ::unsetenv("XDG_CACHE_HOME");
   ::setenv("HOME", "/home/me", 1);
   EXPECT_EQ(cache_folder(), "/home/me/.cache/mvm");
+  ::unsetenv("HOME");  // who the user is, the host knows as well
+  const passwd* const user = ::getpwuid(::getuid());
+  const fs::path known = user != nullptr ? user->pw_dir : "/nonexistent";
+  EXPECT_EQ(cache_folder(), known / ".cache/mvm");
+  ::setenv("HOME", "/home/me", 1);
   ::setenv("XDG_CACHE_HOME", "relative", 1);  // to be ignored
   EXPECT_EQ(cache_folder(), "/home/me/.cache/mvm");
   ::setenv("XDG_CACHE_HOME", "/xdg", 1);

@@ -61,7 +61,7 @@ class TwoMachines {
   std::int64_t now() const { return now_; }
   /// By how much time goes on at once: by what the network needs for two kilobytes.
   std::int64_t step_ns() const {
-    return static_cast<std::int64_t>(2'000 * 1'000'000'000 / network_.bytes_per_second);
+    return static_cast<std::int64_t>(2'000'000'000'000 / network_.bytes_per_second);
   }
   bool large_is_there() const { return inlets_[kLarge]->count().passed == 1; }
 

@@ -253,6 +253,8 @@ TEST(LinkSession, RefusesAndCountsWhatIsNoParcelOfThePeer) {
   bad.push_back(parcel({.from = 1, .to = 0, .sequence = 5'000}));  // too far ahead
   bad.push_back(parcel({.flags = 128, .from = 1, .to = 0}));
   bad.push_back(parcel({.from = 1, .to = 0, .tail_length = 1}));
+  bad.push_back(parcel({.from = 1, .to = 0, .sent_ns = -1}));  // a time that cannot be
+  bad.push_back(parcel({.from = 1, .to = 0, .sent_ns = kLatestNs + 1}));
   for (const auto& head : bad) EXPECT_FALSE(session.receive(1, head, {}));
   EXPECT_EQ(counters.parcels_refused, bad.size());
   EXPECT_FALSE(session.heard());
