@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -12,8 +11,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <iterator>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +29,8 @@
 #include <mvm/queuelayer/task_supervisor.hpp>
 #include <mvm/queuelayer/wait_watch.hpp>
 #include <mvm/queuelayer/waiter.hpp>
+
+#include "vm_mailbox.hpp"
 
 namespace mvm::queue {
 namespace {
@@ -92,10 +91,7 @@ struct QueueVm::State {
   control::FrameReader reader;
   OutgoingBytes outgoing;  ///< frames that the starter has not taken yet
   UniqueFd signals;
-  UniqueFd link_spoke;  ///< an eventfd: the link's or the door's thread has something to say
-  std::mutex link_mutex;
-  std::vector<control::OutsideReply> door_said;
-  std::optional<Error> link_error;
+  VmMailbox mailbox;
   bool link_connected = false;
 
   Phase phase = Phase::kWaiting;
@@ -124,7 +120,7 @@ struct QueueVm::State {
   void on_control();
   void on_message(control::Message&& message);
   void on_signal();
-  void on_link();
+  void on_mail();
   void answer(const control::Ask& ask);
   [[nodiscard]] bool pass_to_door(control::Message& message);
   std::optional<SteadyTime> do_what_is_due();
@@ -133,10 +129,6 @@ struct QueueVm::State {
   [[nodiscard]] Result<void> open_link();
   [[nodiscard]] Result<void> open_door();
   void ready_when_linked();
-  [[nodiscard]] bool is_link_connected() {
-    const std::scoped_lock lock(link_mutex);
-    return link_connected;
-  }
   void on_task_end(std::uint32_t task, const control::TaskEnded& ended);
   void end_when_all_ended();
   void finish();
@@ -156,7 +148,6 @@ int QueueVm::run() {
   State& s = *state_;
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   s.signals = open_signals();
-  s.link_spoke.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   set_nonblocking(s.control_in);
   set_nonblocking(s.control_out);
   s.send(control::Hello{::getpid()});
@@ -202,7 +193,7 @@ void QueueVm::State::poll_once() {
 
   std::vector<pollfd> descriptors;
   descriptors.push_back({signals.get(), POLLIN, 0});
-  descriptors.push_back({link_spoke.get(), POLLIN, 0});
+  descriptors.push_back({mailbox.descriptor(), POLLIN, 0});
   descriptors.push_back({control_lost ? -1 : control_in, POLLIN, 0});
   descriptors.push_back({outgoing.empty() || control_lost ? -1 : control_out, POLLOUT, 0});
   constexpr std::size_t kFirstOutput = 4;
@@ -220,7 +211,7 @@ void QueueVm::State::poll_once() {
     if (descriptors[i].revents != 0) supervisor->read_output(descriptors[i].fd);
   }
   if (descriptors[0].revents != 0) on_signal();
-  if (descriptors[1].revents != 0) on_link();
+  if (descriptors[1].revents != 0) on_mail();
   if (descriptors[2].revents != 0) on_control();
   flush();
 }
@@ -296,7 +287,7 @@ void QueueVm::State::start(WiringPlan&& received) {
 }
 
 void QueueVm::State::ready_when_linked() {
-  if (phase != Phase::kStarting || (link && !is_link_connected())) return;
+  if (phase != Phase::kStarting || (link && !link_connected)) return;
   phase = Phase::kReady;
   send(control::Ready{arena->size()});
 }
@@ -338,17 +329,9 @@ Result<void> QueueVm::State::set_up() {
 /// The link connects while the tasks are being started.
 Result<void> QueueVm::State::open_link() {
   MachineLink::Listener listener;
-  listener.connected = [this] {
-    const std::scoped_lock lock(link_mutex);
-    link_connected = true;
-    ::eventfd_write(link_spoke.get(), 1);
-  };
-  listener.failed = [this](Error error) {
-    const std::scoped_lock lock(link_mutex);
-    link_error = std::move(error);
-    ::eventfd_write(link_spoke.get(), 1);
-  };
-  listener.settled = [this] { ::eventfd_write(link_spoke.get(), 1); };
+  listener.connected = [this] { mailbox.link_connected(); };
+  listener.failed = [this](Error error) { mailbox.link_failed(std::move(error)); };
+  listener.settled = [this] { mailbox.link_settled(); };
   auto opened = MachineLink::open(plan, *arena, *ends, kLinkPatience, std::move(listener));
   if (!opened) return fail(opened.error());
   link = std::move(*opened);
@@ -357,9 +340,7 @@ Result<void> QueueVm::State::open_link() {
 
 Result<void> QueueVm::State::open_door() {
   auto opened = OutsideDoor::open(plan, *arena, [this](std::vector<control::OutsideReply> replies) {
-    const std::scoped_lock lock(link_mutex);
-    std::ranges::move(replies, std::back_inserter(door_said));
-    ::eventfd_write(link_spoke.get(), 1);
+    mailbox.door_said(std::move(replies));
   });
   if (!opened) return fail(opened.error());
   door = std::move(*opened);
@@ -479,22 +460,15 @@ void QueueVm::State::skip_to_running() {
   phase = Phase::kRunning;
 }
 
-void QueueVm::State::on_link() {
-  eventfd_t count = 0;
-  ::eventfd_read(link_spoke.get(), &count);
-  std::optional<Error> error;
-  std::vector<control::OutsideReply> replies;
-  {
-    const std::scoped_lock lock(link_mutex);
-    error.swap(link_error);
-    replies.swap(door_said);
-  }
+void QueueVm::State::on_mail() {
+  auto mail = mailbox.take();
+  link_connected |= mail.link_connected;
   if (phase == Phase::kSettling) {
-    if (error) log_warning(error->message);  // the tasks do not need it any more
+    if (mail.link_error) log_warning(mail.link_error->message);  // the tasks are done with it
     return report_when_settled();
   }
-  if (error) return fail_group(*error);
-  for (auto& reply : replies) {
+  if (mail.link_error) return fail_group(*mail.link_error);
+  for (auto& reply : mail.replies) {
     std::visit([this](auto&& body) { send(std::forward<decltype(body)>(body)); }, std::move(reply));
   }
   ready_when_linked();
