@@ -41,7 +41,7 @@ constexpr std::chrono::milliseconds kLookAgain{20};
 
 Positional group_positional() {
   return {.name = "GROUP",
-          .help = "A group id, the unique beginning of one, or a run directory.",
+          .help = "A group id, the beginning of one, or a run directory.",
           .kind = WordKind::kGroup};
 }
 

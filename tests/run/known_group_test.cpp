@@ -79,11 +79,13 @@ TEST_F(KnownGroupTest, TheOneThatRunsIsFoundAmongThoseThatHaveEnded) {
   const auto running = start("heat-10000002");
   run("heat-20000003", GroupState::kFailed, 7);
   EXPECT_EQ(find_running_group("heat")->group, "heat-10000002");
+  EXPECT_EQ(find_group("heat")->group, "heat-10000002");
   EXPECT_EQ(find_running_group("heat-2").error().message,
             "group heat-20000003 does not run any more, it is FAILED; 'mvm inspect heat-20000003' "
             "shows how it ended");
   const auto another = start("heat-30000004");
   EXPECT_FALSE(find_running_group("heat"));
+  EXPECT_FALSE(find_group("heat"));
   EXPECT_EQ(find_running_group("heat-3")->group, "heat-30000004");
 }
 

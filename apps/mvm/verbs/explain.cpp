@@ -59,7 +59,7 @@ Verb explain_verb() {
            "they wait for each other, come first.",
            "Of an ended group: its state and cause, and the deadlock where there was one."},
       .positionals = {{.name = "GROUP",
-                       .help = "A group id, the unique beginning of one, or a run directory. "
+                       .help = "A group id, the beginning of one, or a run directory. "
                                "Default: the newest group.",
                        .kind = WordKind::kGroup,
                        .required = false}},

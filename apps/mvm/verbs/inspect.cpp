@@ -87,7 +87,7 @@ Verb inspect_verb() {
            "include "
            "the waits that go on."},
       .positionals = {{.name = "GROUP",
-                       .help = "A group id, the unique beginning of one, or a run directory. "
+                       .help = "A group id, the beginning of one, or a run directory. "
                                "Default: the newest group.",
                        .kind = WordKind::kGroup,
                        .required = false}},

@@ -127,7 +127,7 @@ Verb logs_verb() {
                       "the run directory; each line is tagged with its task unless one task is "
                       "named."},
       .positionals = {{.name = "GROUP",
-                       .help = "A group id, the unique beginning of one, or a run directory. "
+                       .help = "A group id, the beginning of one, or a run directory. "
                                "Default: the newest group.",
                        .kind = WordKind::kGroup,
                        .required = false},

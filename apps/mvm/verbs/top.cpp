@@ -232,7 +232,7 @@ Verb top_verb() {
            "table is refreshed in place; else one table follows the other.",
            "Ends with the group."},
       .positionals = {{.name = "GROUP",
-                       .help = "A group id, or the unique beginning of one. Default: the newest "
+                       .help = "A group id, or the beginning of one. Default: the newest "
                                "group.",
                        .kind = WordKind::kGroup,
                        .required = false}},

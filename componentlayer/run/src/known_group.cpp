@@ -95,6 +95,16 @@ std::vector<KnownGroup> registered_groups() {
   return groups;
 }
 
+std::vector<KnownGroup> running_groups(const std::string& words) {
+  std::vector<KnownGroup> running;
+  for (auto& known : registered_groups()) {
+    if (!known.group.starts_with(words)) continue;
+    look_up_state(known);
+    if (known.state == GroupState::kRunning) running.push_back(std::move(known));
+  }
+  return running;
+}
+
 }  // namespace
 
 Result<void> remember_group(const std::string& group, const fs::path& run_directory) {
@@ -135,6 +145,7 @@ Result<KnownGroup> find_group(const std::string& words) {
                 did_you_mean(words, names), "; 'mvm list' shows all");
   }
   if (matches.size() > 1) {
+    if (auto running = running_groups(words); running.size() == 1) return running.front();
     return fail(ErrorCode::kNotFound, "'", words, "' fits ", matches.size(), " groups, the newest ",
                 matches[0]->group, " and ", matches[1]->group, "; give more of the name");
   }
@@ -144,13 +155,7 @@ Result<KnownGroup> find_group(const std::string& words) {
 }
 
 Result<KnownGroup> find_running_group(const std::string& words) {
-  std::vector<KnownGroup> running;
-  for (auto& known : registered_groups()) {
-    if (!known.group.starts_with(words)) continue;
-    look_up_state(known);
-    if (known.state == GroupState::kRunning) running.push_back(std::move(known));
-  }
-  if (running.size() == 1) return std::move(running.front());
+  if (auto running = running_groups(words); running.size() == 1) return running.front();
   auto found = find_group(words);
   if (!found || found->state == GroupState::kRunning) return found;
   return fail(ErrorCode::kNotFound, "group ", found->group, " does not run any more, it is ",

@@ -28,8 +28,9 @@ struct KnownGroup {
 /// All groups of this user, newest first. Forgets those whose run directory was removed.
 [[nodiscard]] std::vector<KnownGroup> known_groups();
 
-/// The run directory of a group: by its id, by a unique beginning of it, by a path, or the newest
-/// for an empty `words`. kNotFound with the nearest names.
+/// The run directory of a group: by its id, by the beginning of one, by a path, or the newest for
+/// an empty `words`. Where several begin so, the one that runs, if only one does. kNotFound with the
+/// nearest names.
 [[nodiscard]] Result<KnownGroup> find_group(const std::string& words);
 
 /// The same among the groups that run, so that the beginning of an id need not tell it from those
