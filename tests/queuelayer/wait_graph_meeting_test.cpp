@@ -11,8 +11,9 @@ TEST(WaitGraph, FindsAnExchangeWithOneWhoDoesNotExchange) {
   auto group = exchanging_chain();
   group.exchanges(0, {2}, {});
   group.receives(1, 0);
-  EXPECT_EQ(group.look().knots, (std::vector<std::vector<std::uint32_t>>{{0, 1}}));
-  const auto& wait = group.look().task(0).waits[0];
+  const auto found = group.look();
+  EXPECT_EQ(found.knots, (std::vector<std::vector<std::uint32_t>>{{0, 1}}));
+  const auto& wait = found.task(0).waits[0];
   EXPECT_EQ(wait.place, "port in2");
   ASSERT_EQ(wait.awaited.size(), 1U);
   EXPECT_EQ(wait.awaited[0].port, "in2");
