@@ -2,7 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <set>
 #include <string_view>
+
+#include <mvm/base/result.hpp>
+#include <mvm/queuelayer/wiring_plan.hpp>
+
+#include "link_watcher.hpp"
 
 namespace mvm::queue {
 
@@ -44,6 +51,14 @@ class Carrier {
   /// Connections that were turned away, because they did not prove to be of the group.
   [[nodiscard]] virtual std::uint64_t refused() const = 0;
 };
+
+/// Both bind, and begin to connect to the machines of `partners`. Errors: kTransport where that
+/// cannot be, kPermission for a folder that others may enter, kInvalidPlan without the group's keys
+/// for TCP. `watcher` must be gone before the carrier.
+[[nodiscard]] Result<std::unique_ptr<Carrier>> open_zmq_carrier(
+    const WiringPlan& plan, const std::set<std::uint32_t>& partners, LinkWatcher& watcher);
+[[nodiscard]] Result<std::unique_ptr<Carrier>> open_tcp_carrier(
+    const WiringPlan& plan, const std::set<std::uint32_t>& partners, LinkWatcher& watcher);
 
 /// What carriers send in one go without looking what comes in.
 inline constexpr int kParcelsPerLook = 64;

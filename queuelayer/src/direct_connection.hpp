@@ -16,7 +16,7 @@
 
 namespace mvm::queue {
 
-/// One connection of a TcpCarrier: a socket that does not block, from the first packet to the last.
+/// One connection of the direct carrier: a socket that does not block, from the first packet to the last.
 /// It shakes hands where there is a key, the end that connects says which machine it is, and then
 /// parcels follow, each after the lengths of its parts. One thread.
 class DirectConnection {

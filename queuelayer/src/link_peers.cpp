@@ -8,9 +8,8 @@
 
 #include <mvm/queuelayer/waiter.hpp>
 
+#include "carrier.hpp"
 #include "link_parcel.hpp"
-#include "tcp_carrier.hpp"
-#include "zmq_carrier.hpp"
 
 namespace mvm::queue {
 namespace {
@@ -32,18 +31,10 @@ std::map<Transport, Machines> machines_of(const WiringPlan& plan) {
   return found;
 }
 
-template <typename Kind>
-Result<std::unique_ptr<Carrier>> open_as(const WiringPlan& plan, const Machines& machines,
-                                         LinkWatcher& watcher) {
-  auto carrier = Kind::open(plan, machines, watcher);
-  if (!carrier) return fail(carrier.error());
-  return std::move(*carrier);
-}
-
 Result<std::unique_ptr<Carrier>> open_carrier(Transport transport, const WiringPlan& plan,
                                               const Machines& machines, LinkWatcher& watcher) {
-  return transport == Transport::kTcp ? open_as<TcpCarrier>(plan, machines, watcher)
-                                      : open_as<ZmqCarrier>(plan, machines, watcher);
+  return transport == Transport::kTcp ? open_tcp_carrier(plan, machines, watcher)
+                                      : open_zmq_carrier(plan, machines, watcher);
 }
 
 }  // namespace

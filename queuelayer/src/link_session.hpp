@@ -87,7 +87,6 @@ class LinkSession {
   [[nodiscard]] bool expired(std::int64_t now_ns) const;
   /// When that would be.
   [[nodiscard]] std::int64_t expires_ns() const { return heard_ns_ + reconnect_ns_; }
-  [[nodiscard]] std::int64_t silent_ns(std::int64_t now_ns) const { return now_ns - heard_ns_; }
   [[nodiscard]] bool heard() const { return heard_; }
   /// Begins to count silence from now.
   void expect_life(std::int64_t now_ns) { heard_ns_ = now_ns; }

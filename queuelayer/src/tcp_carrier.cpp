@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tcp_carrier.hpp"
-
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -16,6 +14,7 @@
 
 #include <mvm/base/clock.hpp>
 
+#include "carrier.hpp"
 #include "direct_connection.hpp"
 #include "link_socket_folder.hpp"
 #include "socket_address.hpp"
@@ -35,9 +34,19 @@ constexpr std::size_t kMostNewcomers = 32;
 constexpr milliseconds kFirstRetry{5};
 constexpr milliseconds kLastRetry{250};
 
-}  // namespace
+/// Parcels over sockets of our own, without a library's threads in between, for channels whose
+/// latency counts: one connection to each other machine, which the machine of the higher number
+/// makes. Over TCP with TLS 1.3, whose key proves that both belong to the group; or over unix
+/// sockets, whose other end must belong to the same user.
+struct TcpCarrier : Carrier {
+  [[nodiscard]] bool send(std::uint32_t machine, std::string_view head,
+                          std::string_view tail) override;
+  bool receive(Listener& listener) override;
+  [[nodiscard]] bool has_news() const override;
+  void reconnect(std::uint32_t machine) override;
+  void forget_name() override;
+  [[nodiscard]] std::uint64_t refused() const override;
 
-struct TcpCarrier::State {
   /// A machine of a lower number, to which this one connects.
   struct Lower {
     SocketAddress address;
@@ -57,7 +66,7 @@ struct TcpCarrier::State {
   Connections opening;
   std::map<std::uint32_t, Connections> open;  ///< one in each
   std::atomic<bool> news{true};
-  std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> refusals{0};
 
   [[nodiscard]] Result<void> bind(const std::string& endpoint);
   void accept_some();
@@ -73,46 +82,7 @@ struct TcpCarrier::State {
   void set_timer();
 };
 
-TcpCarrier::TcpCarrier(std::unique_ptr<State> state) : state_(std::move(state)) {}
-TcpCarrier::~TcpCarrier() = default;
-
-Result<std::unique_ptr<TcpCarrier>> TcpCarrier::open(const WiringPlan& plan,
-                                                     const std::set<std::uint32_t>& partners,
-                                                     LinkWatcher& watcher) {
-  auto state = std::make_unique<State>();
-  state->self = plan.machine;
-  state->watcher = &watcher;
-  const auto& own = plan.machines[plan.machine].direct;
-  if (socket_path(own).empty()) {
-    if (plan.keys.group_secret.empty()) {
-      return fail(ErrorCode::kInvalidPlan, "direct links over ", own, " need the group's secret");
-    }
-    auto key = TlsKey::make(plan.keys.group_secret);
-    if (!key) return fail(key.error());
-    state->key = std::move(*key);
-  }
-  state->timer.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
-  if (!state->timer) return fail(system_error("make the timer of the direct links"));
-  if (auto watched = watcher.watch(state->timer.get(), LinkWatcher::For::kReading, state->news);
-      !watched) {
-    return fail(watched.error());
-  }
-  for (const auto machine : partners) {
-    if (machine > plan.machine) {
-      state->higher.insert(machine);
-      continue;
-    }
-    auto address = SocketAddress::resolve(plan.machines[machine].direct);
-    if (!address) return fail(address.error());
-    state->lower[machine] = {.address = *address, .retry_at = now()};
-  }
-  if (!state->higher.empty()) {
-    if (auto bound = state->bind(own); !bound) return fail(bound.error());
-  }
-  return std::unique_ptr<TcpCarrier>(new TcpCarrier(std::move(state)));
-}
-
-Result<void> TcpCarrier::State::bind(const std::string& endpoint) {
+Result<void> TcpCarrier::bind(const std::string& endpoint) {
   const auto address = SocketAddress::resolve(endpoint);
   if (!address) return fail(address.error());
   for (int attempt = 1;; ++attempt) {
@@ -132,31 +102,30 @@ Result<void> TcpCarrier::State::bind(const std::string& endpoint) {
 }
 
 bool TcpCarrier::has_news() const {
-  return state_->news.load(std::memory_order_acquire);
+  return news.load(std::memory_order_acquire);
 }
 
 bool TcpCarrier::send(std::uint32_t machine, std::string_view head, std::string_view tail) {
-  const auto found = state_->open.find(machine);
-  if (found == state_->open.end() || !found->second.front().can_send()) return false;
+  const auto found = open.find(machine);
+  if (found == open.end() || !found->second.front().can_send()) return false;
   found->second.front().send(head, tail);
   return true;
 }
 
 bool TcpCarrier::receive(Listener& listener) {
-  State& s = *state_;
-  if (!s.news.exchange(false, std::memory_order_acq_rel)) return false;
+  if (!news.exchange(false, std::memory_order_acq_rel)) return false;
   std::uint64_t ticks = 0;
-  [[maybe_unused]] const auto got = ::read(s.timer.get(), &ticks, sizeof ticks);
-  s.accept_some();
-  s.begin_what_is_due();
-  s.advance_opening(listener);
-  const bool moved = s.advance_open(listener);
-  s.set_timer();
+  [[maybe_unused]] const auto got = ::read(timer.get(), &ticks, sizeof ticks);
+  accept_some();
+  begin_what_is_due();
+  advance_opening(listener);
+  const bool moved = advance_open(listener);
+  set_timer();
   return moved;
 }
 
 /// As many at once as may wait: in a flood of strangers the others have their turn in between.
-void TcpCarrier::State::accept_some() {
+void TcpCarrier::accept_some() {
   for (std::size_t i = 0; bound; ++i) {
     if (i == kMostNewcomers) return news.store(true, std::memory_order_relaxed);
     UniqueFd socket(::accept4(bound.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -170,22 +139,22 @@ void TcpCarrier::State::accept_some() {
 }
 
 /// Of the strangers, not of those that this machine connects to.
-void TcpCarrier::State::drop_eldest() {
+void TcpCarrier::drop_eldest() {
   const auto eldest = std::find_if(opening.begin(), opening.end(), [](const auto& connection) {
     return connection.side() == DirectConnection::Side::kAccepts;
   });
   if (eldest == opening.end()) return;
   opening.erase(eldest);
-  refused.fetch_add(1, std::memory_order_relaxed);
+  refusals.fetch_add(1, std::memory_order_relaxed);
 }
 
-void TcpCarrier::State::begin_what_is_due() {
+void TcpCarrier::begin_what_is_due() {
   for (auto& [machine, to] : lower) {
     if (to.retry_at && now() >= *to.retry_at) begin(machine, to);
   }
 }
 
-void TcpCarrier::State::begin(std::uint32_t machine, Lower& to) {
+void TcpCarrier::begin(std::uint32_t machine, Lower& to) {
   to.retry_at.reset();
   auto socket = to.address.open_socket();
   if (!socket || (::connect(socket.get(), to.address.generic(), to.address.length) != 0 &&
@@ -198,12 +167,12 @@ void TcpCarrier::State::begin(std::uint32_t machine, Lower& to) {
 }
 
 /// A connection that cannot be watched is closed at its time limit.
-void TcpCarrier::State::watch(const DirectConnection& connection) {
+void TcpCarrier::watch(const DirectConnection& connection) {
   [[maybe_unused]] const auto watched =
       watcher->watch(connection.descriptor(), LinkWatcher::For::kReadingAndWriting, news);
 }
 
-void TcpCarrier::State::advance_opening(Listener& listener) {
+void TcpCarrier::advance_opening(Listener& listener) {
   for (auto next = opening.begin(); next != opening.end();) {
     const auto connection = next++;
     const auto state = connection->advance();
@@ -215,7 +184,7 @@ void TcpCarrier::State::advance_opening(Listener& listener) {
     if (state == DirectConnection::State::kOpening && !too_late) continue;
     const bool ours = connection->side() == DirectConnection::Side::kConnects;
     if (state == DirectConnection::State::kRefused || !ours) {
-      refused.fetch_add(1, std::memory_order_relaxed);
+      refusals.fetch_add(1, std::memory_order_relaxed);
     }
     const auto machine = ours ? connection->peer() : self;
     opening.erase(connection);
@@ -224,13 +193,13 @@ void TcpCarrier::State::advance_opening(Listener& listener) {
 }
 
 /// A machine is here: over a new connection, which takes the place of the one before.
-void TcpCarrier::State::settle(Connections::iterator connection, Listener& listener) {
+void TcpCarrier::settle(Connections::iterator connection, Listener& listener) {
   const auto machine = connection->peer();
   if (connection->side() == DirectConnection::Side::kConnects) {
     lower[machine].retry_after = kFirstRetry;
   } else if (!higher.contains(machine)) {
     opening.erase(connection);
-    refused.fetch_add(1, std::memory_order_relaxed);
+    refusals.fetch_add(1, std::memory_order_relaxed);
     return;
   }
   auto& place = open[machine];
@@ -239,7 +208,7 @@ void TcpCarrier::State::settle(Connections::iterator connection, Listener& liste
   listener.on_connected(machine);
 }
 
-bool TcpCarrier::State::advance_open(Listener& listener) {
+bool TcpCarrier::advance_open(Listener& listener) {
   bool moved = false;
   for (auto next = open.begin(); next != open.end();) {
     const auto [machine, place] = std::pair(next->first, next);
@@ -251,7 +220,7 @@ bool TcpCarrier::State::advance_open(Listener& listener) {
     moved |= parcels > 0 || (!could_send && connection.can_send());
     if (connection.state() == DirectConnection::State::kOpen) continue;
     if (connection.state() == DirectConnection::State::kRefused) {
-      refused.fetch_add(1, std::memory_order_relaxed);
+      refusals.fetch_add(1, std::memory_order_relaxed);
     }
     open.erase(place);
     if (lower.contains(machine)) lost(machine);
@@ -260,8 +229,7 @@ bool TcpCarrier::State::advance_open(Listener& listener) {
 }
 
 /// Reads until nothing is there, or enough for one look.
-int TcpCarrier::State::read(DirectConnection& connection, std::uint32_t machine,
-                            Listener& listener) {
+int TcpCarrier::read(DirectConnection& connection, std::uint32_t machine, Listener& listener) {
   int parcels = 0;
   for (int before = -1; before != parcels && parcels < kParcelsPerLook;) {
     before = parcels;
@@ -275,14 +243,14 @@ int TcpCarrier::State::read(DirectConnection& connection, std::uint32_t machine,
 }
 
 /// Tries again after a while.
-void TcpCarrier::State::lost(std::uint32_t machine) {
+void TcpCarrier::lost(std::uint32_t machine) {
   auto& to = lower[machine];
   to.retry_at = now() + to.retry_after;
   to.retry_after = std::min(2 * to.retry_after, kLastRetry);
 }
 
 /// The next time at which something is to be done without an event.
-void TcpCarrier::State::set_timer() {
+void TcpCarrier::set_timer() {
   std::optional<SteadyTime> due;
   const auto consider = [&due](SteadyTime at) { due = due ? std::min(*due, at) : at; };
   for (const auto& connection : opening) consider(connection.since() + kOpeningLimit);
@@ -299,18 +267,55 @@ void TcpCarrier::State::set_timer() {
 }
 
 void TcpCarrier::reconnect(std::uint32_t machine) {
-  State& s = *state_;
-  if (s.open.erase(machine) == 0 || !s.lower.contains(machine)) return;
-  s.lower[machine].retry_at = now();
-  s.news.store(true, std::memory_order_relaxed);
+  if (open.erase(machine) == 0 || !lower.contains(machine)) return;
+  lower[machine].retry_at = now();
+  news.store(true, std::memory_order_relaxed);
 }
 
 void TcpCarrier::forget_name() {
-  state_->folder.remove();
+  folder.remove();
 }
 
 std::uint64_t TcpCarrier::refused() const {
-  return state_->refused.load(std::memory_order_relaxed);
+  return refusals.load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Carrier>> open_tcp_carrier(const WiringPlan& plan,
+                                                  const std::set<std::uint32_t>& partners,
+                                                  LinkWatcher& watcher) {
+  auto carrier = std::make_unique<TcpCarrier>();
+  carrier->self = plan.machine;
+  carrier->watcher = &watcher;
+  const auto& own = plan.machines[plan.machine].direct;
+  if (socket_path(own).empty()) {
+    if (plan.keys.group_secret.empty()) {
+      return fail(ErrorCode::kInvalidPlan, "direct links over ", own, " need the group's secret");
+    }
+    auto key = TlsKey::make(plan.keys.group_secret);
+    if (!key) return fail(key.error());
+    carrier->key = std::move(*key);
+  }
+  carrier->timer.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  if (!carrier->timer) return fail(system_error("make the timer of the direct links"));
+  if (auto watched = watcher.watch(carrier->timer.get(), LinkWatcher::For::kReading, carrier->news);
+      !watched) {
+    return fail(watched.error());
+  }
+  for (const auto machine : partners) {
+    if (machine > plan.machine) {
+      carrier->higher.insert(machine);
+      continue;
+    }
+    auto address = SocketAddress::resolve(plan.machines[machine].direct);
+    if (!address) return fail(address.error());
+    carrier->lower[machine] = {.address = *address, .retry_at = now()};
+  }
+  if (!carrier->higher.empty()) {
+    if (auto bound = carrier->bind(own); !bound) return fail(bound.error());
+  }
+  return carrier;
 }
 
 }  // namespace mvm::queue

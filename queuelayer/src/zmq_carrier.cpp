@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "zmq_carrier.hpp"
-
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <sys/socket.h>
@@ -15,6 +13,7 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "carrier.hpp"
 #include "link_parcel.hpp"
 #include "link_socket_folder.hpp"
 #include "little_endian.hpp"
@@ -116,9 +115,18 @@ bool take(zmq::socket_t& socket, Parts& parts, std::size_t& count) {
   return true;
 }
 
-}  // namespace
+/// Parcels over ZeroMQ: one connection to each other machine, which the machine of the higher
+/// number makes. Over TCP with CURVE, whose keys prove that both belong to the group; or over unix
+/// sockets in a folder that only this user may enter.
+struct ZmqCarrier : Carrier {
+  [[nodiscard]] bool send(std::uint32_t machine, std::string_view head,
+                          std::string_view tail) override;
+  bool receive(Listener& listener) override;
+  [[nodiscard]] bool has_news() const override;
+  void reconnect(std::uint32_t machine) override;
+  void forget_name() override;
+  [[nodiscard]] std::uint64_t refused() const override;
 
-struct ZmqCarrier::State {
   /// A machine of a lower number, to whose socket this one connects.
   struct Lower {
     zmq::socket_t socket;
@@ -135,7 +143,7 @@ struct ZmqCarrier::State {
   std::map<std::uint32_t, bool> higher;  ///< true while connected, and heard
   std::map<std::uint32_t, Lower> lower;
   std::atomic<bool> news{true};
-  std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> refusals{0};
   Parts parts;
 
   [[nodiscard]] Result<void> bind(const WiringPlan& plan);
@@ -150,39 +158,7 @@ struct ZmqCarrier::State {
   void judge(const std::vector<std::string>& request);
 };
 
-ZmqCarrier::ZmqCarrier(std::unique_ptr<State> state) : state_(std::move(state)) {}
-ZmqCarrier::~ZmqCarrier() = default;
-
-Result<std::unique_ptr<ZmqCarrier>> ZmqCarrier::open(const WiringPlan& plan,
-                                                     const std::set<std::uint32_t>& partners,
-                                                     LinkWatcher& watcher) {
-  const auto& own = plan.machines[plan.machine].endpoint;
-  if (socket_path(own).empty() && plan.keys.server_secret.empty()) {
-    return fail(ErrorCode::kInvalidPlan, "links over ", own, " need the group's keys");
-  }
-  try {
-    auto state = std::make_unique<State>();
-    state->admitted_key = plan.keys.client_public;
-    // ZeroMQ asks whoever is bound here (RFC 27) before it lets a CURVE client in.
-    state->doorkeeper.set(zmq::sockopt::linger, 0);
-    state->doorkeeper.bind("inproc://zeromq.zap.01");
-    for (const auto machine : partners) {
-      if (machine > plan.machine) state->higher[machine] = false;
-    }
-    if (!state->higher.empty()) {
-      if (auto bound = state->bind(plan); !bound) return fail(bound.error());
-    }
-    for (const auto machine : partners) {
-      if (machine < plan.machine) state->connect(plan, machine);
-    }
-    if (auto watched = state->watch_all(watcher); !watched) return fail(watched.error());
-    return std::unique_ptr<ZmqCarrier>(new ZmqCarrier(std::move(state)));
-  } catch (const zmq::error_t& problem) {
-    return fail(ErrorCode::kTransport, "link machines at ", own, ": ", problem.what());
-  }
-}
-
-Result<void> ZmqCarrier::State::bind(const WiringPlan& plan) {
+Result<void> ZmqCarrier::bind(const WiringPlan& plan) {
   const auto endpoint = bindable(plan.machines[plan.machine].endpoint);
   if (!endpoint) return fail(endpoint.error());
   bound.emplace(context, zmq::socket_type::router);
@@ -203,7 +179,7 @@ Result<void> ZmqCarrier::State::bind(const WiringPlan& plan) {
   }
 }
 
-void ZmqCarrier::State::connect(const WiringPlan& plan, std::uint32_t machine) {
+void ZmqCarrier::connect(const WiringPlan& plan, std::uint32_t machine) {
   zmq::socket_t socket(context, zmq::socket_type::dealer);
   set_common(socket);
   socket.set(zmq::sockopt::routing_id, name_of(plan.machine));
@@ -217,8 +193,7 @@ void ZmqCarrier::State::connect(const WiringPlan& plan, std::uint32_t machine) {
   lower.emplace(machine, Lower{std::move(socket), std::move(watch), endpoint});
 }
 
-zmq::socket_t ZmqCarrier::State::monitor(zmq::socket_t& socket, const std::string& name,
-                                         int events) {
+zmq::socket_t ZmqCarrier::monitor(zmq::socket_t& socket, const std::string& name, int events) {
   if (::zmq_socket_monitor(socket.handle(), name.c_str(), events) != 0) throw zmq::error_t();
   zmq::socket_t reader(context, zmq::socket_type::pair);
   reader.set(zmq::sockopt::linger, 0);
@@ -226,7 +201,7 @@ zmq::socket_t ZmqCarrier::State::monitor(zmq::socket_t& socket, const std::strin
   return reader;
 }
 
-Result<void> ZmqCarrier::State::watch_all(LinkWatcher& watcher) {
+Result<void> ZmqCarrier::watch_all(LinkWatcher& watcher) {
   const auto watch = [&](zmq::socket_t& socket) {
     return watcher.watch(socket.get(zmq::sockopt::fd), LinkWatcher::For::kReading, news);
   };
@@ -243,21 +218,20 @@ Result<void> ZmqCarrier::State::watch_all(LinkWatcher& watcher) {
 }
 
 bool ZmqCarrier::has_news() const {
-  return state_->news.load(std::memory_order_acquire);
+  return news.load(std::memory_order_acquire);
 }
 
 bool ZmqCarrier::send(std::uint32_t machine, std::string_view head, std::string_view tail) {
-  State& s = *state_;
-  const auto to = s.lower.find(machine);
-  auto& socket = to != s.lower.end() ? to->second.socket : *s.bound;
+  const auto to = lower.find(machine);
+  auto& socket = to != lower.end() ? to->second.socket : *bound;
   // Sending takes in ZeroMQ's own news, so that its descriptor may not tell of them any more.
-  s.news.store(true, std::memory_order_relaxed);
+  news.store(true, std::memory_order_relaxed);
   // ZeroMQ gives a connection up for good when its other end breaks ZeroMQ's own protocol. Then
   // there is nobody to send to until `reconnect`, and sending must not wait for it.
   constexpr auto kAtOnce = zmq::send_flags::dontwait;
   try {
-    if (to == s.lower.end()) {
-      auto& connected = s.higher.at(machine);
+    if (to == lower.end()) {
+      auto& connected = higher.at(machine);
       if (!connected) return false;
       connected = false;  // unless the name is known
       if (!socket.send(zmq::buffer(name_of(machine)), kAtOnce | zmq::send_flags::sndmore)) {
@@ -277,33 +251,32 @@ bool ZmqCarrier::send(std::uint32_t machine, std::string_view head, std::string_
 /// Whoever lowers the flag uses up everything: after a look at each socket that found nothing,
 /// ZeroMQ will write to its descriptor when there is something.
 bool ZmqCarrier::receive(Listener& listener) {
-  State& s = *state_;
-  if (!s.news.exchange(false, std::memory_order_acq_rel)) return false;
+  if (!news.exchange(false, std::memory_order_acq_rel)) return false;
   try {
-    s.judge_newcomers();
-    s.read_monitors(listener);
+    judge_newcomers();
+    read_monitors(listener);
     int most = 0;
     int all = 0;
     const auto add = [&](int count) {
       most = std::max(most, count);
       all += count;
     };
-    if (s.bound) add(s.receive_from_higher(listener));
-    for (auto& [machine, from] : s.lower) add(s.receive_from_lower(listener, machine, from));
-    if (most == kParcelsPerLook) s.news.store(true, std::memory_order_relaxed);
+    if (bound) add(receive_from_higher(listener));
+    for (auto& [machine, from] : lower) add(receive_from_lower(listener, machine, from));
+    if (most == kParcelsPerLook) news.store(true, std::memory_order_relaxed);
     return all > 0;
   } catch (const zmq::error_t&) {
     return false;  // what was wrong with a socket shows as silence, and silence has its own end
   }
 }
 
-int ZmqCarrier::State::receive_from_higher(Listener& listener) {
+int ZmqCarrier::receive_from_higher(Listener& listener) {
   int taken = 0;
   for (std::size_t count = 0; taken < kParcelsPerLook && take(*bound, parts, count); ++taken) {
     const auto machine = machine_of(parts[0].to_string_view());
     const auto known = machine ? higher.find(*machine) : higher.end();
     if (known == higher.end()) {
-      refused.fetch_add(1, std::memory_order_relaxed);
+      refusals.fetch_add(1, std::memory_order_relaxed);
       continue;
     }
     known->second = true;
@@ -312,7 +285,7 @@ int ZmqCarrier::State::receive_from_higher(Listener& listener) {
   return taken;
 }
 
-int ZmqCarrier::State::receive_from_lower(Listener& listener, std::uint32_t machine, Lower& from) {
+int ZmqCarrier::receive_from_lower(Listener& listener, std::uint32_t machine, Lower& from) {
   int taken = 0;
   for (std::size_t count = 0; taken < kParcelsPerLook && take(from.socket, parts, count); ++taken) {
     deliver(listener, machine, 0, count);
@@ -320,8 +293,8 @@ int ZmqCarrier::State::receive_from_lower(Listener& listener, std::uint32_t mach
   return taken;
 }
 
-void ZmqCarrier::State::deliver(Listener& listener, std::uint32_t machine, std::size_t first,
-                                std::size_t count) {
+void ZmqCarrier::deliver(Listener& listener, std::uint32_t machine, std::size_t first,
+                         std::size_t count) {
   if (count != first + 1 && count != first + 2) {
     // No parcel at all; the listener counts it as one that was damaged.
     listener.on_parcel(machine, {}, {});
@@ -332,7 +305,7 @@ void ZmqCarrier::State::deliver(Listener& listener, std::uint32_t machine, std::
 }
 
 /// An event's first part begins with its number in 16 bits; the second is an address.
-void ZmqCarrier::State::read_monitors(Listener& listener) {
+void ZmqCarrier::read_monitors(Listener& listener) {
   const auto event_of = [this] {
     std::uint16_t event = 0;
     if (!parts.empty() && parts[0].size() >= sizeof event) {
@@ -342,14 +315,14 @@ void ZmqCarrier::State::read_monitors(Listener& listener) {
   };
   std::size_t count = 0;
   while (bound_monitor && take(*bound_monitor, parts, count)) {
-    if ((event_of() & kHandshakeFailures) != 0) refused.fetch_add(1, std::memory_order_relaxed);
+    if ((event_of() & kHandshakeFailures) != 0) refusals.fetch_add(1, std::memory_order_relaxed);
   }
   for (auto& [machine, from] : lower) {
     while (take(from.monitor, parts, count)) listener.on_connected(machine);
   }
 }
 
-void ZmqCarrier::State::judge_newcomers() {
+void ZmqCarrier::judge_newcomers() {
   std::vector<std::string> words;
   for (;;) {
     words.clear();
@@ -366,7 +339,7 @@ void ZmqCarrier::State::judge_newcomers() {
 
 /// Lets in who proved to hold the group's client key. The request's frames are: version, request
 /// id, domain, address, identity, mechanism, and for CURVE the client's public key.
-void ZmqCarrier::State::judge(const std::vector<std::string>& request) {
+void ZmqCarrier::judge(const std::vector<std::string>& request) {
   bool admitted = false;
   if (request.size() == 7 && request[5] == "CURVE" && request[6].size() == 32) {
     char key[41];
@@ -383,11 +356,11 @@ void ZmqCarrier::State::judge(const std::vector<std::string>& request) {
 }
 
 void ZmqCarrier::reconnect(std::uint32_t machine) {
-  const auto to = state_->lower.find(machine);
-  if (to == state_->lower.end()) {
+  const auto to = lower.find(machine);
+  if (to == lower.end()) {
     // Of machines with higher numbers it is they who connect. One that still hears this machine,
     // though nothing of its own arrives here, finds out when it hears no more.
-    state_->higher.at(machine) = false;
+    higher.at(machine) = false;
     return;
   }
   try {
@@ -403,11 +376,42 @@ void ZmqCarrier::reconnect(std::uint32_t machine) {
 }
 
 void ZmqCarrier::forget_name() {
-  state_->folder.remove();
+  folder.remove();
 }
 
 std::uint64_t ZmqCarrier::refused() const {
-  return state_->refused.load(std::memory_order_relaxed);
+  return refusals.load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Carrier>> open_zmq_carrier(const WiringPlan& plan,
+                                                  const std::set<std::uint32_t>& partners,
+                                                  LinkWatcher& watcher) {
+  const auto& own = plan.machines[plan.machine].endpoint;
+  if (socket_path(own).empty() && plan.keys.server_secret.empty()) {
+    return fail(ErrorCode::kInvalidPlan, "links over ", own, " need the group's keys");
+  }
+  try {
+    auto carrier = std::make_unique<ZmqCarrier>();
+    carrier->admitted_key = plan.keys.client_public;
+    // ZeroMQ asks whoever is bound here (RFC 27) before it lets a CURVE client in.
+    carrier->doorkeeper.set(zmq::sockopt::linger, 0);
+    carrier->doorkeeper.bind("inproc://zeromq.zap.01");
+    for (const auto machine : partners) {
+      if (machine > plan.machine) carrier->higher[machine] = false;
+    }
+    if (!carrier->higher.empty()) {
+      if (auto bound = carrier->bind(plan); !bound) return fail(bound.error());
+    }
+    for (const auto machine : partners) {
+      if (machine < plan.machine) carrier->connect(plan, machine);
+    }
+    if (auto watched = carrier->watch_all(watcher); !watched) return fail(watched.error());
+    return carrier;
+  } catch (const zmq::error_t& problem) {
+    return fail(ErrorCode::kTransport, "link machines at ", own, ": ", problem.what());
+  }
 }
 
 }  // namespace mvm::queue
