@@ -112,7 +112,8 @@ std::string_view RecordCutter::take(std::size_t skipped, std::size_t length, std
 
 std::unexpected<Error> RecordCutter::too_long() const {
   return fail(ErrorCode::kLimit, format_ == RecordFormat::kLines ? "line " : "message ", count_ + 1,
-              " is longer than the largest message, ", to_string(limit_));
+              " is longer than the largest message, ", to_string(limit_),
+              format_ == RecordFormat::kFrames ? "; does it hold frames?" : "");
 }
 
 }  // namespace mvm

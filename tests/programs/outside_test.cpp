@@ -296,6 +296,10 @@ TEST_F(OutsideTest, ALateDequeuerGetsWhatEndedTasksHadSent) {
     EXPECT_EQ(told.at("linger_seconds"), 3600.0);
     const auto live = nlohmann::json::parse(shell("$MVM inspect lab -o json").output);
     EXPECT_EQ(live.at("state"), "LINGERING");
+    const auto why = shell("$MVM explain lab");
+    EXPECT_NE(why.output.find(": LINGERING\n"), std::string::npos) << why.output;
+    EXPECT_NE(why.output.find("the group stays for what port 'results' holds"), std::string::npos)
+        << why.output;
     for (const auto& task : live.at("tasks")) EXPECT_EQ(task.at("condition"), "ended");
 
     const auto late = shell("$MVM dequeue lab results");
@@ -451,6 +455,12 @@ TEST_F(OutsideTest, WhatCannotBeIsRefusedWithWords) {
   EXPECT_EQ(torn.status.code, 1);
   EXPECT_NE(torn.errors.find("ended inside frame 1"), std::string::npos) << torn.errors;
   EXPECT_NE(torn.errors.find("0 messages were taken"), std::string::npos) << torn.errors;
+  const auto half =
+      shell("printf '\\1\\0\\0\\0007\\5\\0\\0\\0abc' | $MVM enqueue lab jobs --format frames");
+  EXPECT_NE(half.errors.find("frame 2"), std::string::npos) << half.errors;
+  EXPECT_NE(half.errors.find("1 message was taken"), std::string::npos) << half.errors;
+  const auto lines = shell("echo 'no frames' | $MVM enqueue lab jobs --format frames");
+  EXPECT_NE(lines.errors.find("does it hold frames?"), std::string::npos) << lines.errors;
   EXPECT_EQ(shell("$MVM enqueue lab jobs no-such-file").status.code, 1);
 
   expect_success(shell("$MVM enqueue lab jobs --end </dev/null"));

@@ -82,24 +82,33 @@ class Enqueuing {
       : session_(std::move(session)), source_(std::move(source)), end_port_(end_port) {}
 
   /// Until the group has everything, or wants no more. Gives the end; an error of ours otherwise.
+  /// When the source fails, what was read before is enqueued still, so that `taken` is true.
   [[nodiscard]] Result<control::OutsideClosed> run() {
     for (;;) {
       auto end = session_.hear([this](const auto& reply) { return count_taken(reply); });
       if (!end) return fail(end.error());
+      if (*end && failed_source_) return fail(*failed_source_);
       if (*end) return *std::move(*end);
-      const auto input = source_.descriptor();
-      if (!input) return fail(input.error());
+      const int input = next_input();
       if (auto sent = send_some(); !sent) return fail(sent.error());
-      if (auto left = leave_when_done(*input); !left) return fail(left.error());
+      if (auto left = leave_when_done(input); !left) return fail(left.error());
       const bool wants_more = unsent() < kReadAhead;
-      if (!session_.wait(wants_more ? *input : -1)) continue;
-      if (auto read = source_.read_into(stream_); !read) return fail(read.error());
+      if (!session_.wait(wants_more ? input : -1)) continue;
+      if (auto read = source_.read_into(stream_); !read) failed_source_ = read.error();
     }
   }
 
   [[nodiscard]] std::uint64_t taken() const { return taken_; }
 
  private:
+  /// -1 when nothing more is to be read.
+  [[nodiscard]] int next_input() {
+    if (failed_source_) return -1;
+    const auto input = source_.descriptor();
+    if (!input) failed_source_ = input.error();
+    return input.value_or(-1);
+  }
+
   [[nodiscard]] std::size_t unsent() const { return stream_.size() - sent_; }
 
   [[nodiscard]] Result<void> count_taken(const control::OutsideReply& reply) {
@@ -130,14 +139,16 @@ class Enqueuing {
   [[nodiscard]] Result<void> leave_when_done(int input) {
     if (input >= 0 || unsent() > 0 || leaving_) return {};
     leaving_ = true;
-    return session_.say(control::OutsideLeave{
-        0, end_port_ ? control::OutsideGoing::kEndPort : control::OutsideGoing::kFinished});
+    return session_.say(control::OutsideLeave{0, end_port_ && !failed_source_
+                                                     ? control::OutsideGoing::kEndPort
+                                                     : control::OutsideGoing::kFinished});
   }
 
   PortSession session_;
   MessageSource source_;
   bool end_port_;
   bool leaving_ = false;
+  std::optional<Error> failed_source_;
   std::string stream_;  ///< records that were read
   std::size_t sent_ = 0;
   std::uint64_t under_way_ = 0;

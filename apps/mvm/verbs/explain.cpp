@@ -43,7 +43,7 @@ int explain(const Arguments& arguments) {
     complain("explain", words.error());
     return 1;
   }
-  return write_all(STDOUT_FILENO, text(known->group, ": RUNNING\n", *words)) ? 0 : 1;
+  return write_all(STDOUT_FILENO, *words) ? 0 : 1;
 }
 
 }  // namespace

@@ -72,8 +72,7 @@ DoorDesk::Ways GroupConversation::desk_ways() {
           [this](const Statuses& statuses) {
             return waits_json(plan_.group, graph().look(statuses));
           },
-      .explanation =
-          [this](const Statuses& statuses) { return wait_words(graph().look(statuses)); },
+      .explanation = [this](const Statuses& statuses) { return explanation(statuses); },
       .to_queue_vm = [this](const control::Message& message) { say(members_.front(), message); },
       .on_gone = [this] { finish_when_ended(); }};
 }
@@ -297,6 +296,17 @@ void GroupConversation::on_task_end(std::uint32_t machine, const control::TaskEn
                                : text(task.name, " exited with ", ended.status));
     if (plan_.wiring[machine].end_on_failure) stop_all(control::StopReason::kFailure);
   }
+}
+
+std::string GroupConversation::explanation(std::span<const control::Status> statuses) {
+  auto words = text(plan_.group, ": ", to_string(state_), '\n');
+  if (state_ == GroupState::kLingering) {
+    for (const auto& port : lingering_.waiting()) {
+      words += text("the group stays for what port '", port.name, "' holds: mvm dequeue ",
+                    plan_.group, ' ', port.name, '\n');
+    }
+  }
+  return words + wait_words(graph().look(statuses));
 }
 
 const queue::WaitGraph& GroupConversation::graph() {

@@ -51,6 +51,7 @@ class GroupConversation {
   [[nodiscard]] int milliseconds_to_deadline();
   void give_up_on_silent();
   [[nodiscard]] const queue::WaitGraph& graph();
+  [[nodiscard]] std::string explanation(std::span<const queue::control::Status> statuses);
   void on_stalled();
   void on_deadlock(const queue::GroupWaits& waits);
   void on_control(std::uint32_t machine);
