@@ -30,6 +30,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+/// Who confuses large and small letters means the same word.
+std::string lower(std::string_view word) {
+  std::string letters(word);
+  for (char& c : letters) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return letters;
+}
+
 /// Words longer than this are compared by nobody: the table grows with the product of lengths.
 constexpr std::size_t kLongestWord = 64;
 
@@ -37,12 +44,14 @@ constexpr std::size_t kLongestWord = 64;
 
 std::string_view nearest(std::string_view word, const std::vector<std::string>& candidates) {
   if (word.size() > kLongestWord) return {};
+  const auto lowered = lower(word);
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 2) + 1;
   for (const auto& candidate : candidates) {
     if (candidate.size() > kLongestWord) continue;
-    const auto distance = edit_distance(word, candidate);
-    if (distance < best_distance) {
+    const auto distance = edit_distance(lowered, lower(candidate));
+    const bool is_akin = distance < std::max(word.size(), candidate.size());
+    if (is_akin && distance < best_distance) {
       best_distance = distance;
       best = candidate;
     }

@@ -23,6 +23,8 @@ TEST(Diagnostic, FindsTheNearestWord) {
 TEST(Diagnostic, AsksOnlyWhenSomethingIsNear) {
   EXPECT_EQ(did_you_mean("x++", {"x+", "x-"}), ", did you mean 'x+'?");
   EXPECT_EQ(did_you_mean("temperature", {"x+", "x-"}), "");
+  EXPECT_EQ(did_you_mean("c", {"a", "b"}), "");
+  EXPECT_EQ(did_you_mean("B", {"a", "b"}), ", did you mean 'b'?");
 }
 
 }  // namespace
