@@ -22,6 +22,12 @@ TEST_F(GraphTest, IsDotOnStandardOutput) {
   EXPECT_NE(done.output.find("member[3]"), std::string::npos);
 }
 
+TEST_F(GraphTest, WhatIsNoProfileMayBeAGroup) {
+  const auto done = runner_.mvm({"graph", "rong"});
+  EXPECT_EQ(done.status.code, 1);
+  EXPECT_NE(done.errors.find("no profile 'rong' is there, and "), std::string::npos) << done.errors;
+}
+
 TEST_F(GraphTest, EndingChoosesTheForm) {
   const auto begins_with = [this](const std::string& file, const std::string& mark) {
     const auto done = runner_.mvm({"graph", "ring", "-o", file});

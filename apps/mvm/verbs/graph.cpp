@@ -119,6 +119,15 @@ std::optional<Graph> graph_of(const run::KnownGroup& known) {
 /// Complaints are written; then there is no value.
 std::optional<Graph> graph_of(const Arguments& arguments) {
   if (const auto known = group_in(arguments.value("PROFILE"))) return graph_of(*known);
+  const auto& words = arguments.value("PROFILE");
+  std::error_code ignored;
+  const bool is_id = !words.empty() && words.find_first_of("/.") == std::string::npos;
+  if (is_id && !fs::exists(words, ignored)) {
+    const auto known = run::find_group(words);
+    if (known) return graph_of(*known);
+    complain(text("mvm graph: no profile '", words, "' is there, and ", known.error().message));
+    return {};
+  }
   const auto loaded = load_profile("graph", arguments);
   if (!loaded) return {};
   return Graph{model::plan_dot(loaded->profile, loaded->plan),
