@@ -77,6 +77,8 @@ std::vector<ChannelFigures> put_together(std::span<const queue::WiringPlan> mach
     const auto unread = figures.enqueued - std::min(figures.enqueued, gone);
     figures.lost_with_task = std::min(unread, figures.lost_with_task);
     figures.left = unread - figures.lost_with_task;
+    // Senders do not note small marks, and so much there was for sure.
+    figures.high_water = std::max(figures.high_water, figures.left);
   }
   return all;
 }
