@@ -48,6 +48,11 @@ std::string operation_words(const Awaited& awaited, const Awaited* before) {
                       : text("to receive at port ", awaited.port, " from ");
 }
 
+/// A machine's leader in its team's name: what it sends there are no messages of its task's.
+bool is_leaders(const DescribedWait& wait) {
+  return wait.place.starts_with(queue::kHiddenMark);
+}
+
 std::string awaited_words(const GroupWaits& waits, const DescribedWait& wait) {
   std::string words;
   const auto shown = std::min(wait.awaited.size(), kMaxNamed);
@@ -58,7 +63,7 @@ std::string awaited_words(const GroupWaits& waits, const DescribedWait& wait) {
       words += operation_words(awaited, i == 0 ? nullptr : &wait.awaited[i - 1]);
     }
     words += name_of(waits, awaited.task);
-    if (!is_collective(wait.wait.kind)) words += numbers(awaited);
+    if (!is_collective(wait.wait.kind) && !is_leaders(wait)) words += numbers(awaited);
   }
   if (wait.awaited_count > shown) words += text(" and ", wait.awaited_count - shown, " more");
   return words;
@@ -66,7 +71,7 @@ std::string awaited_words(const GroupWaits& waits, const DescribedWait& wait) {
 
 std::string purpose_words(const GroupWaits& waits, const DescribedWait& wait) {
   const auto whom = awaited_words(waits, wait);
-  if (wait.place.starts_with(queue::kHiddenMark)) {
+  if (is_leaders(wait)) {
     const auto team = wait.place.substr(1, wait.place.rfind('.') - 1);
     return text("in a collective operation of team ", team, ", for ", whom);
   }
