@@ -35,7 +35,8 @@ struct Settings {
   double pause = 1;
   std::uint64_t count = 0;  ///< 0: until the group ends
   std::size_t rows = kRows;
-  bool refresh = false;  ///< write over the last table
+  std::size_t columns = std::string::npos;  ///< longer lines are cut: wrapped, they hide others
+  bool refresh = false;                     ///< write over the last table
 };
 
 template <typename Number>
@@ -62,6 +63,7 @@ Result<Settings> settings_of(const Arguments& arguments) {
   winsize size{};
   if (settings.refresh && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0) {
     settings.rows = std::max<std::size_t>(size.ws_row, kOtherLines + 1) - kOtherLines;
+    if (size.ws_col > 0) settings.columns = size.ws_col;
   }
   return settings;
 }
@@ -155,11 +157,17 @@ std::string page(const GroupView& view, const GroupView& last, std::size_t most)
 }
 
 /// Writes over the last page, line by line, so that nothing flickers.
-std::string over_the_last(const std::string& page) {
+std::string over_the_last(const std::string& page, std::size_t columns) {
   std::string out = "\033[H";
+  std::size_t column = 0;
   for (const char c : page) {
-    if (c == '\n') out += "\033[K";
-    out += c;
+    if (c == '\n') {
+      out += column < columns ? "\033[K\n" : "\n";
+      column = 0;
+    } else if (column < columns) {
+      out += c;
+      ++column;
+    }
   }
   return out + "\033[J";
 }
@@ -195,7 +203,7 @@ int watch(const std::string& group, const Settings& settings) {
     }
     auto words = page(*view, last ? *last : *view, settings.rows);
     if (settings.refresh) {
-      words = (last ? "" : "\033[2J") + over_the_last(words);
+      words = (last ? "" : "\033[2J") + over_the_last(words, settings.columns);
     } else if (last) {
       words = "\n" + words;
     }
