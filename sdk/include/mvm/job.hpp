@@ -312,7 +312,9 @@ class Message {
   Port& port() const { return *block_.port; }       ///< where it arrived
   std::string_view text() const { return {static_cast<const char*>(block_.data), block_.size}; }
   std::uint32_t priority() const { return block_.priority; }  ///< where the queue has priorities
-  bool late() const { return block_.late; }  ///< its deadline had passed when it was received
+  /// Its deadline had passed when it was received: where the queue is of type `deadline`. Others
+  /// may not have kept it.
+  bool late() const { return block_.late; }
 
   /// A copy as whatever can be sent and owns its memory. Throws `error` when the sender sent
   /// another type or a length that does not fit. Where the queue has the codec `portable`, numbers
