@@ -68,12 +68,13 @@ bool can_be_had_as(const Block& block, std::uint32_t wanted) {
 }
 
 constexpr auto kSameType = "send and receive the same type";
+constexpr auto kSameNumber = "send and receive as many, or receive a std::vector";
 constexpr auto kConvert = ", or let the queue convert it: codec=\"portable\"";
 
 }  // namespace
 
 void throw_mismatch(const Block& block, std::uint32_t wanted_type, std::size_t wanted_size) {
-  std::string remedy = kSameType;
+  std::string remedy = wanted_type == block.type ? kSameNumber : kSameType;
   if (wanted_type != block.type && !block.portable &&
       queue::is_convertible(ElementType::of(block.type), ElementType::of(wanted_type))) {
     remedy += kConvert;

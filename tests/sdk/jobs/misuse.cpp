@@ -47,6 +47,7 @@ void right(mvm::Job& job) {
   mvm::Port& in = job.port("in");
   const std::string sender = "but left[0].output sent ";
   const std::string remedy = "; send and receive the same type";
+  const std::string number = "; send and receive as many, or receive a std::vector";
   CHECK_THROWS(
       in.receive<double>(), mvm::error,
       "right[0], port in: asked for double in 8 bytes, " + sender + "4 bytes of int32" + remedy);
@@ -55,14 +56,14 @@ void right(mvm::Job& job) {
       "right[0], port in: asked for int64 in 8 bytes, " + sender + "8 bytes of double" + remedy);
   CHECK_THROWS(
       in.receive<int>(), mvm::error,
-      "right[0], port in: asked for int32 in 4 bytes, " + sender + "12 bytes of int32" + remedy);
+      "right[0], port in: asked for int32 in 4 bytes, " + sender + "12 bytes of int32" + number);
   CHECK_THROWS(
       in.receive<unsigned>(), mvm::error,
       "right[0], port in: asked for uint32 in 4 bytes, " + sender + "3 bytes of char" + remedy);
   std::vector<int> small(10);
   CHECK_THROWS(in.receive_into(small), mvm::error,
                "right[0], port in: asked for int32 in 40 bytes, " + sender +
-                   "200000 bytes of int32" + remedy);
+                   "200000 bytes of int32" + number);
   // What did not fit is gone; the next one comes whole.
   CHECK_EQUAL(in.receive<int>(), 7);
   job.port("out").send(0);
