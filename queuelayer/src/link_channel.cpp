@@ -28,7 +28,7 @@ Result<bool> LinkOutlet::send_pieces(LinkSession& session) {
     auto chosen = choose(session);
     if (!chosen) return chosen;
     if (!*chosen) break;
-    const auto length = next_length(session);
+    const auto length = next_length();
     const bool bulk = length > kSmallPayload;
     if (bulk && !session.has_bulk_room()) break;
     send_piece(session, length);
@@ -39,7 +39,7 @@ Result<bool> LinkOutlet::send_pieces(LinkSession& session) {
 }
 
 bool LinkOutlet::could_send_piece(const LinkSession& session) {
-  return next_length(session) <= kSmallPayload || session.could_take_bulk();
+  return next_length() <= kSmallPayload || session.could_take_bulk();
 }
 
 void LinkOutlet::tell_end(LinkSession& session) {

@@ -75,7 +75,7 @@ class LinkOutlet {
   /// been told if this is it. Errors: kArena.
   [[nodiscard]] virtual Result<bool> choose(LinkSession& session) = 0;
   /// Of the next piece of what has been chosen.
-  [[nodiscard]] virtual std::uint64_t next_length(const LinkSession& session) = 0;
+  [[nodiscard]] virtual std::uint64_t next_length() = 0;
   virtual void send_piece(LinkSession& session, std::uint64_t length) = 0;
 };
 

@@ -14,9 +14,12 @@ namespace mvm::queue {
 
 inline constexpr std::uint8_t kLinkVersion = 2;
 
-/// The longest piece of a message in one parcel: a large message goes in many, between those of
-/// other channels.
+/// No message is delayed by a large one of another channel for longer than a network takes for so
+/// much of it.
 inline constexpr std::size_t kFragmentBytes = 64 << 10;
+/// A large message goes in pieces, each in a parcel, between those of other channels. They are
+/// smaller than a fragment, because the line in the network is to be shorter than one.
+inline constexpr std::size_t kPieceBytes = kFragmentBytes / 4;
 /// Nobody sends longer parts than these.
 inline constexpr std::size_t kLargestParcelHead = 64 << 10;
 inline constexpr std::size_t kLargestParcelTail = kFragmentBytes;

@@ -55,8 +55,8 @@ class RingOutlet final : public LinkOutlet {
     const bool between_messages = kept_.empty() || kept_.back().whole;
     return !between_messages || kept_.size() < credit_.messages;
   }
-  std::uint64_t next_length(const LinkSession& session) override {
-    return std::min(session.piece(), piece_.length - piece_sent_);
+  std::uint64_t next_length() override {
+    return std::min<std::uint64_t>(kPieceBytes, piece_.length - piece_sent_);
   }
 
   Result<bool> choose(LinkSession& session) override {

@@ -48,7 +48,7 @@ bool LinkSession::has_room() const {
 }
 
 bool LinkSession::could_take_bulk() const {
-  return has_room() && bulk_bytes_ + window_.piece() <= window_.bytes();
+  return has_room() && bulk_bytes_ + kPieceBytes <= window_.bytes();
 }
 
 bool LinkSession::has_bulk_room() {

@@ -55,8 +55,6 @@ class LinkSession {
 
   /// True when frames with small payloads may be added.
   [[nodiscard]] bool has_room() const;
-  /// The longest large payload to add now; at most kFragmentBytes.
-  [[nodiscard]] std::uint64_t piece() const { return window_.piece(); }
   /// True when a frame with a large payload may be added; counts as a wish for a larger window.
   [[nodiscard]] bool has_bulk_room();
   /// The same, without a wish.

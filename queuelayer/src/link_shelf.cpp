@@ -97,9 +97,9 @@ class ShelfOutlet final : public LinkOutlet {
 
   static Order order_of(const ShelfMessage& message) { return {message.rank, message.number}; }
   [[nodiscard]] Held& first() { return held_.at(sending_.begin()->second); }
-  std::uint64_t next_length(const LinkSession& session) override {
+  std::uint64_t next_length() override {
     Held& held = first();
-    return std::min(session.piece(), held.message.length - held.sent);
+    return std::min<std::uint64_t>(kPieceBytes, held.message.length - held.sent);
   }
 
   [[nodiscard]] bool has_unwanted() const {

@@ -32,11 +32,6 @@ class LinkWindow {
   [[nodiscard]] std::uint64_t bytes() const {
     return draining_ ? bytes_ - std::min<std::uint64_t>(bytes_ / 2, kFragmentBytes) : bytes_;
   }
-  /// How much of a large message goes in one parcel: a half of a fragment, or a quarter where the
-  /// window is small, so that it is filled evenly.
-  [[nodiscard]] std::uint64_t piece() const {
-    return bytes_ < 2 * kFragmentBytes ? kFragmentBytes / 4 : kFragmentBytes / 2;
-  }
   /// The shortest round trip seen lately.
   [[nodiscard]] RoundTrip shortest() const;
 

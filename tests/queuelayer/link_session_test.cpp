@@ -270,7 +270,7 @@ TEST(LinkSession, LetsASmallMessagePassAGibibyte) {
     for (const std::int64_t delay_ms : {1, 25}) {
       const std::uint64_t rate = megabytes_per_second * 1'000'000;
       TwoSessions two({.delay_ns = delay_ms * kMs, .bytes_per_second = rate});
-      const std::string fragment(kFragmentBytes, 'x');
+      const std::string piece(kPieceBytes, 'x');
       std::uint64_t bytes = 0;
       bool small_came = false;
       const auto count = [&](std::uint32_t, const LinkFrame& frame) {
@@ -280,7 +280,6 @@ TEST(LinkSession, LetsASmallMessagePassAGibibyte) {
       const auto sends_for = [&](std::int64_t steps) {
         for (; steps > 0; --steps) {
           while (two[0].has_bulk_room()) {
-            const auto piece = std::string_view(fragment).substr(0, two[0].piece());
             two[0].add({.kind = LinkKind::kPiece, .channel = 1, .payload = piece});
           }
           two.run(kMs / 10, count);
