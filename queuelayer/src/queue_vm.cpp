@@ -244,7 +244,8 @@ void QueueVm::State::on_message(control::Message&& message) {
     end_when_all_ended();
   } else if (auto* stop = std::get_if<control::Stop>(&message)) {
     if (phase == Phase::kSettling) {
-      report();
+      const bool at_once = stop->reason == control::StopReason::kKill;
+      settle_until = std::min(*settle_until, at_once ? now() : now() + kSettlePatience);
     } else if (supervisor) {
       supervisor->stop(stop->reason);
       skip_to_running();
@@ -396,7 +397,9 @@ void QueueVm::State::end_when_all_ended() {
 void QueueVm::State::finish() {
   door.reset();
   phase = Phase::kSettling;
-  settle_until = now() + plan.reconnect + kSettlePatience;
+  settle_until = now();
+  // Nothing passed before all were connected.
+  if (link_connected) *settle_until += plan.reconnect + kSettlePatience;
   report_when_settled();
 }
 
@@ -405,7 +408,7 @@ void QueueVm::State::report_when_settled() {
 }
 
 void QueueVm::State::report() {
-  if (link && !link->settle(std::chrono::milliseconds(0))) {
+  if (link && link_connected && !link->settle(std::chrono::milliseconds(0))) {
     log_warning("some machines did not tell what became of the last messages; the figures of the ",
                 "queues between machines may disagree");
   }

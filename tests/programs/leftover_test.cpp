@@ -41,12 +41,14 @@ int main(int argc, char** argv) {
 }
 )";
 
+/// No machine waits so long for the last words of one that was killed.
 constexpr const char* kProfile = R"(<?xml version="1.0"?>
 <profile xmlns="urn:mvm:profile:1" name="leftover">
   <param name="machines" type="int" default="1"/>
   <job name="cell" count="4"><source>job.cpp</source></job>
   <topology><graph kind="ring" over="cell"/></topology>
   <cluster><machines count="${machines}"/></cluster>
+  <policy><links reconnect="1h"/></policy>
 </profile>
 )";
 

@@ -439,7 +439,13 @@ void GroupConversation::finish() {
   finishing_ = true;
   linger_deadline_.reset();
   outside_.end("the group has ended");
-  for (auto& member : members_) say(member, control::Finish{});
+  const bool someone_is_lost =
+      std::ranges::any_of(members_, [](const Member& m) { return m.phase == Phase::kDone; });
+  for (auto& member : members_) {
+    say(member, control::Finish{});
+    // Nobody need wait for the last words of one that is gone.
+    if (someone_is_lost) say(member, control::Stop{control::StopReason::kFailure});
+  }
 }
 
 bool GroupConversation::all_at_least(Phase phase) const {
