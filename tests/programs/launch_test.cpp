@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -76,6 +77,9 @@ TEST_F(LaunchTest, AnAgentStartsEachMachineAndTheyMeetOverTcp) {
 }
 
 TEST_F(LaunchTest, HostNamesWillDo) {
+  if (::gethostbyname("localhost") == nullptr) {
+    GTEST_SKIP() << "this host does not know itself: it has no /etc/hosts";
+  }
   const auto done = run("env AGENT={name}", "tcp://localhost:" + free_pair() + "{machine}");
   EXPECT_EQ(done.status.code, 0) << done.errors;
 }
