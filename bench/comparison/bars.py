@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of what is compared, and of what we want to reach: the bars.
+
+A bar is a bound for the ratio of ours to the best peer's: of times at most so much, of rates and
+bandwidths at least so much. A row without a bar is there to be known.
+"""
+from dataclasses import dataclass, field
+
+KIB, MIB = 1024, 1 << 20
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    suite: str       # what is run for it; see suites.py
+    ours: str        # the metric of ours, as the programs print it: "copy.latency:8"
+    theirs: str = ""  # of the peers, where it is another
+    bar: float | dict | None = None  # or one for each placement
+    peers: tuple = ()     # who counts; empty: all that were measured
+    entrants: tuple = ("mvm",)  # of ours; the best counts
+    quarter: bool = False  # compare the window a quarter behind the best, not the middle one
+    kind: str = field(init=False)  # time, rate or bandwidth
+    size: int = field(init=False)
+
+    def __post_init__(self):
+        what, _, size = self.ours.partition(":")
+        kind = what.rpartition(".")[2]
+        object.__setattr__(self, "kind", kind if kind in ("rate", "bandwidth") else "time")
+        object.__setattr__(self, "size", int(size or 0))
+        object.__setattr__(self, "theirs", self.theirs or self.ours)
+
+    @property
+    def more_is_better(self):
+        return self.kind != "time"
+
+    def bar_in(self, placement):
+        return self.bar.get(placement) if isinstance(self.bar, dict) else self.bar
+
+    def passes(self, ratio, placement):
+        """None where there is no bar."""
+        bar = self.bar_in(placement)
+        if bar is None:
+            return None
+        return ratio >= bar if self.more_is_better else ratio <= bar
+
+
+def _size(size):
+    if size >= MIB:
+        return f"{size // MIB} MiB"
+    return f"{size // KIB} KiB" if size >= KIB else f"{size} B"
+
+
+LATENCY_BARS = {8: 0.55, KIB: {"near": 0.55, "far": 0.75}, 64 * KIB: 0.75, MIB: 0.95}
+LATENCY_SIZES = (8, 64, KIB, 4 * KIB, 64 * KIB, MIB, 16 * MIB)
+BANDWIDTH_BARS = {64 * KIB: (1.0, None), MIB: (1.0, None), 16 * MIB: (0.9, 5)}  # copying, by loan
+
+
+def _micro():
+    yield Row("8 B latency beside a core-to-core bounce", "latency", "copy.latency:8", bar=1.5,
+              peers=("bounce",))
+    for size in LATENCY_SIZES:
+        yield Row(f"{_size(size)} latency", "latency", f"copy.latency:{size}", bar=LATENCY_BARS.get(size))
+    for size in LATENCY_SIZES:
+        yield Row(f"{_size(size)} latency by loan", "latency", f"loan.latency:{size}", f"copy.latency:{size}",
+                  bar=0.1 if size == MIB else None)
+    for size in (64 * KIB, MIB, 16 * MIB):
+        yield Row(f"{_size(size)} latency by loan, written and read", "latency", f"touch.latency:{size}",
+                  f"copy.latency:{size}")
+    for size in (8, 64):
+        yield Row(f"{size} B message rate", "stream", f"copy.rate:{size}", bar=4)
+    for size, (copying, by_loan) in BANDWIDTH_BARS.items():
+        theirs = f"copy.bandwidth:{size}"
+        yield Row(f"{_size(size)} bandwidth", "stream", theirs, bar=copying)
+        yield Row(f"{_size(size)} bandwidth by loan", "stream", f"loan.bandwidth:{size}", theirs, bar=by_loan)
+        yield Row(f"{_size(size)} bandwidth by loan, written and read", "stream", f"touch.bandwidth:{size}",
+                  theirs)
+
+
+ROWS = (*_micro(),)

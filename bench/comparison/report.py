@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is printed and written of the verdicts."""
+import json
+import os
+import platform
+
+from comparison import packages
+
+TIME_UNITS = ((1e-6, 1e-9, "ns"), (1e-3, 1e-6, "us"), (1, 1e-3, "ms"), (float("inf"), 1, "s"))
+
+
+def amount(value, kind):
+    """A time, a rate or a bandwidth for people."""
+    if kind == "rate":
+        return f"{value / 1e6:.3g} M/s"
+    if kind == "bandwidth":
+        return f"{value / 1e9:.3g} GB/s"
+    for below, unit, name in TIME_UNITS:
+        if value < below:
+            return f"{value / unit:.3g} {name}"
+    raise AssertionError("unreachable")
+
+
+def spread(side, kind):
+    return f"{amount(side.low, kind)} – {amount(side.high, kind)}"
+
+
+def side_of(verdict, name):
+    return next(side for side in verdict.sides if side.name == name)
+
+
+def our_side(verdict):
+    return next(side for side in verdict.sides if side.name.startswith("mvm") and side.median == verdict.ours)
+
+
+def bar_text(verdict):
+    if verdict.bar is None:
+        return ""
+    return f"{'≤' if verdict.kind == 'time' else '≥'} {verdict.bar:g}"
+
+
+def verdict_text(verdict):
+    return {None: "", True: "pass", False: "MISS"}[verdict.passed]
+
+
+def table(verdicts):
+    """For a terminal."""
+    head = ("", "ours", "best peer", "", "ratio", "bar", "", "cores", "bounce")
+    lines = [head] + [
+        (each.name, amount(each.ours, each.kind), amount(each.peer, each.kind), each.best_peer,
+         f"{each.ratio:.3g}", bar_text(each), verdict_text(each), each.placement,
+         f"{each.bounce_ns:.0f} ns" + ("" if each.quiet else ", busy"))
+        for each in verdicts]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
+
+
+def markdown(verdicts):
+    lines = ["| | ours | spread | best peer | | spread | ratio | bar | | cores, bounce |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
+    for each in verdicts:
+        lines.append("| " + " | ".join((
+            each.name, amount(each.ours, each.kind), spread(our_side(each), each.kind),
+            amount(each.peer, each.kind), each.best_peer, spread(side_of(each, each.best_peer), each.kind),
+            f"{each.ratio:.3g}", bar_text(each), verdict_text(each),
+            f"{each.placement}, {each.bounce_ns:.0f} ns" + ("" if each.quiet else ", busy"))) + " |")
+    return "\n".join(lines)
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def machine():
+    """What the figures were taken on, and with."""
+    versions = {name: packages.version(name) for name in ("openmpi-bin", "mpich", "libzmq5", "g++")}
+    return {"processor": processor(), "cores": os.cpu_count(), "kernel": platform.release(),
+            "load": os.getloadavg()[0], "versions": versions}
+
+
+def write_json(path, verdicts, measurement, command, skipped):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"command": command, "machine": machine(), "rows": [each.as_json() for each in verdicts],
+                   "dropped": measurement.dropped, "skipped": skipped}, file, indent=1)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running everybody in turn, round by round, so that a busy moment of the host strikes each alike."""
+import sys
+import time
+from dataclasses import dataclass
+
+from comparison.placement import bounce_between, placement_of
+from comparison.running import Failed, OtherWork
+
+QUIET = 0.1  # others may use so much of the cores
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One figure of one run."""
+    suite: str
+    entrant: str
+    metric: str
+    round: int
+    figures: object  # suites.Figures
+    bounce_ns: float
+    placement: str   # near or far
+    others: float    # the part of the cores' time that others used
+
+    @property
+    def quiet(self):
+        return self.others <= QUIET
+
+
+class Measurement:
+    """Samples, and what was dropped with its reason."""
+
+    def __init__(self):
+        self.samples = []
+        self.dropped = []
+        self.moved = 0  # of those dropped: because the cores moved
+
+
+def measure(suites, rounds, bounce, cores):
+    """Each suite's entrants follow each other directly in each round."""
+    measurement = Measurement()
+    begin = time.monotonic()
+    for number in range(rounds):
+        for suite in suites:
+            _tell(f"round {number + 1} of {rounds}, {suite.name}, {time.monotonic() - begin:.0f} s")
+            for entrant in suite.entrants:
+                _measure_one(suite, entrant, number, bounce, cores, measurement)
+    _tell(f"{rounds} rounds took {time.monotonic() - begin:.0f} s", last=True)
+    return measurement
+
+
+def _measure_one(suite, entrant, number, bounce, cores, measurement):
+    """Once more where the cores moved or others were busy; then it is as it is."""
+    for last_time in (False, True):
+        before = bounce.measure()
+        others = OtherWork(cores)
+        try:
+            figures = entrant.measure()
+        except Failed as reason:
+            _tell(f"dropped {entrant.name} of {suite.name}: {reason}", last=True)
+            _drop(measurement, suite, entrant, number, str(reason))
+            return
+        share = others.share()
+        after = bounce.measure()
+        placement = placement_of(before, after)
+        if last_time or (placement and share <= QUIET):
+            break
+    if placement is None:
+        measurement.moved += 1
+        _drop(measurement, suite, entrant, number, f"the cores moved: {before:.0f} ns, then {after:.0f} ns")
+        return
+    measurement.samples += [
+        Sample(suite.name, entrant.name, metric, number, figure, bounce_between(before, after), placement, share)
+        for metric, figure in figures.items()]
+
+
+def _drop(measurement, suite, entrant, number, reason):
+    measurement.dropped.append({"suite": suite.name, "entrant": entrant.name, "round": number,
+                                "reason": reason})
+
+
+def _tell(message, last=False):
+    """On a terminal each message replaces the one before."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{message}", end="\n" if last else "", file=sys.stderr, flush=True)
+    else:
+        print(message, file=sys.stderr, flush=True)

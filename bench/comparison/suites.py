@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is run: for each suite, the commands of ours and of the peers that measure the same."""
+import os
+from dataclasses import dataclass, field
+from typing import Callable
+
+from comparison import peers
+from comparison.running import BENCH, Failed, run
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Seconds for one operation."""
+    best: float
+    quarter: float  # of the window a quarter behind the best
+    median: float
+
+
+@dataclass
+class Entrant:
+    name: str
+    measure: Callable[[], dict]  # Figures by metric; raises Failed
+
+
+@dataclass
+class Suite:
+    name: str
+    entrants: list
+    skipped: list = field(default_factory=list)  # reasons
+
+
+class Bench:
+    """What suites are made with."""
+
+    def __init__(self, mvm, folder, cores, rows):
+        self.mvm = mvm
+        self.folder = folder
+        self.cores = cores
+        self.programs = peers.Programs(folder)
+        self._rows = rows
+
+    def metrics(self, suite, ours, kinds=("copy", "loan", "touch")):
+        """Those that the rows of a suite need, in their order."""
+        wanted = {}
+        for row in self._rows:
+            metric = row.ours if ours else row.theirs
+            if row.suite == suite and metric.split(".")[0] in kinds:
+                wanted[metric] = True
+        return list(wanted)
+
+    def mvm_run(self, name, profile, parameters, limit_s=60, options=(), tasks_on_cores=None):
+        """An entrant that is a run of ours."""
+        command = [self.mvm, "run", "--quiet", "--no-prefix",
+                   "--run-dir", os.path.join(self.folder, "run"), *options]
+        for key, value in parameters.items():
+            command += ["-p", f"{key}={value}"]
+        command.append(os.path.join(BENCH, profile))
+        environment = {"MVM_STATE_DIR": os.path.join(self.folder, "state")}
+        return Entrant(name, lambda: printed_figures(
+            run(command, limit_s, environment, cores=self.cores).output, tasks_on_cores))
+
+    def mpi_run(self, mpi, tasks, source, *arguments, limit_s=60, tasks_on_cores=None):
+        command = mpi.launch(tasks, self.programs.mpi(mpi, source), *arguments)
+        return Entrant(mpi.name, lambda: printed_figures(
+            run(command, limit_s, mpi.environment, cores=self.cores).output, tasks_on_cores))
+
+
+def printed_figures(output, tasks_on_cores=None):
+    """What programs print; see bench/windows.hpp. `tasks_on_cores`: so many tasks must each have
+    been on a core of their own."""
+    figures, cores = {}, {}
+    for words in map(str.split, output.splitlines()):
+        if len(words) == 5 and words[1].isdigit():
+            figures[f"{words[0]}:{words[1]}"] = Figures(*map(float, words[2:]))
+        elif words and words[0] == "cores":
+            cores[words[1]] = tuple(words[2:])
+    if tasks_on_cores:
+        if len(set(cores.values())) != tasks_on_cores or any(len(each) != 1 for each in cores.values()):
+            raise Failed(f"tasks were not on a core each: {cores}")
+    if not figures:
+        raise Failed(f"printed no figures: {output[:200]}")
+    return figures
+
+
+def latency(bench):
+    return _pair(bench, "latency")
+
+
+def stream(bench):
+    return _pair(bench, "stream")
+
+
+def _pair(bench, suite):
+    """Two tasks on a core each. The defaults of the peers count for large messages too: there they
+    differ."""
+    theirs = ",".join(bench.metrics(suite, ours=False))
+    large = ",".join(metric for metric in bench.metrics(suite, ours=False)
+                     if int(metric.split(":")[1]) > 8192)
+    entrants = [bench.mvm_run("mvm", "micro/pair.mvm.xml",
+                              {"metrics": ",".join(bench.metrics(suite, ours=True))}, tasks_on_cores=2)]
+    entrants += [bench.mpi_run(mpi, 2, "pair_mpi.cpp", theirs, tasks_on_cores=2) for mpi in peers.TUNED]
+    if large:
+        entrants += [bench.mpi_run(mpi, 2, "pair_mpi.cpp", large, tasks_on_cores=2) for mpi in peers.DEFAULT]
+    return Suite(suite, entrants)
+
+
+ALL = {"latency": latency, "stream": stream}
