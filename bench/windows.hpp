@@ -24,7 +24,8 @@ namespace bench {
 constexpr double kWindowSeconds = 0.006;
 constexpr std::size_t kFewestWindows = 5;
 constexpr std::size_t kMostWindows = 15;
-constexpr double kMetricSeconds = 0.12;  ///< no more windows afterwards, where operations are slow
+constexpr double kMetricSeconds = 0.12;  ///< no more than the fewest windows afterwards
+constexpr double kPatienceSeconds = 1;   ///< no more windows afterwards, where operations are slow
 
 inline double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -82,9 +83,10 @@ std::vector<double> measure(Run&& run) {
       1, static_cast<std::uint64_t>(static_cast<double>(count) * kWindowSeconds / spent));
   std::vector<double> windows;
   const double begin = now();
-  while (windows.size() < kFewestWindows ||
-         (windows.size() < kMostWindows && now() - begin < kMetricSeconds)) {
+  for (double patience = kPatienceSeconds; windows.size() < kMostWindows;) {
     windows.push_back(run(count) / static_cast<double>(count));
+    if (windows.size() >= kFewestWindows) patience = kMetricSeconds;
+    if (now() - begin > patience) break;
   }
   return windows;
 }

@@ -76,4 +76,36 @@ def _micro():
                   theirs)
 
 
-ROWS = (*_micro(),)
+FIBERS = ("mvm, fibers",)
+COLLECTIVES = {2: 0.7, 16: 0.3}  # tasks, and the bar of what has one
+
+
+def _fan():
+    for size in (8, KIB):
+        yield Row(f"many to one, {_size(size)} message rate", "fan", f"gather.rate:{size}")
+        yield Row(f"one to many, {_size(size)} message rate", "fan", f"spread.rate:{size}")
+
+
+def _collectives():
+    for tasks, bar in COLLECTIVES.items():
+        suite = f"collectives {tasks}"
+        yield Row(f"barrier of {tasks}", suite, "barrier.call:0", bar=bar)
+        yield Row(f"all_reduce of {tasks}, 8 B", suite, "all_reduce.call:8", bar=bar)
+        for operation in ("broadcast", "reduce", "scan", "all_gather", "all_to_all"):
+            yield Row(f"{operation} of {tasks}, 8 B", suite, f"{operation}.call:8")
+        for operation in ("all_reduce", "broadcast"):
+            for size in (8 * KIB, MIB):
+                yield Row(f"{operation} of {tasks}, {_size(size)}", suite, f"{operation}.call:{size}")
+
+
+def _oversubscribed():
+    for tasks in (4, 16, 64):
+        barred = tasks == 16
+        yield Row(f"ring of {tasks} processes, per hop", f"ring {tasks}", "ring.hop:8", bar=0.6 if barred else None)
+        yield Row(f"ring of {tasks} fibers, per hop", f"ring {tasks}", "ring.hop:8", bar=0.01 if barred else None,
+                  entrants=FIBERS)
+    yield Row("4x4 torus of processes, 1 KiB exchange", "torus 16", "torus.exchange:1024", bar=0.5)
+    yield Row("4x4 torus of fibers, 1 KiB exchange", "torus 16", "torus.exchange:1024", bar=0.1, entrants=FIBERS)
+
+
+ROWS = (*_micro(), *_fan(), *_collectives(), *_oversubscribed())

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from comparison.placement import bounce_between, placement_of
 from comparison.running import Failed, OtherWork
 
-QUIET = 0.1  # others may use so much of the cores
+QUIET = 0.2  # others may use so much of the cores; they do while programs start
+HOPELESS = 10  # so many times slower than the best at everything: measured no more
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,10 @@ def measure(suites, rounds, bounce, cores):
     for number in range(rounds):
         for suite in suites:
             _tell(f"round {number + 1} of {rounds}, {suite.name}, {time.monotonic() - begin:.0f} s")
-            for entrant in suite.entrants:
+            for entrant in list(suite.entrants):
                 _measure_one(suite, entrant, number, bounce, cores, measurement)
+            if number == 0:
+                _leave_out_hopeless(suite, measurement)
     _tell(f"{rounds} rounds took {time.monotonic() - begin:.0f} s", last=True)
     return measurement
 
@@ -72,6 +75,29 @@ def _measure_one(suite, entrant, number, bounce, cores, measurement):
     measurement.samples += [
         Sample(suite.name, entrant.name, metric, number, figure, bounce_between(before, after), placement, share)
         for metric, figure in figures.items()]
+
+
+def _leave_out_hopeless(suite, measurement):
+    """After the first round: peers that failed, or that are far behind in everything and take long."""
+    medians = {}
+    for sample in measurement.samples:
+        if sample.suite == suite.name:
+            medians.setdefault(sample.entrant, {})[sample.metric] = sample.figures.median
+    best = {}
+    for metrics in medians.values():
+        for metric, seconds in metrics.items():
+            best[metric] = min(seconds, best.get(metric, seconds))
+    failed = {each["entrant"] for each in measurement.dropped if each["suite"] == suite.name}
+
+    def is_hopeless(entrant):
+        if entrant.name not in medians:
+            return entrant.name in failed
+        return all(seconds > HOPELESS * best[metric] for metric, seconds in medians[entrant.name].items())
+
+    for entrant in suite.entrants[1:]:
+        if is_hopeless(entrant):
+            _tell(f"{suite.name}: {entrant.name} is left out from now on", last=True)
+            suite.entrants.remove(entrant)
 
 
 def _drop(measurement, suite, entrant, number, reason):

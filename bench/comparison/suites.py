@@ -39,14 +39,22 @@ class Bench:
         self.programs = peers.Programs(folder)
         self._rows = rows
 
-    def metrics(self, suite, ours, kinds=("copy", "loan", "touch")):
+        self._fibers = None
+
+    def metrics(self, suite, ours):
         """Those that the rows of a suite need, in their order."""
-        wanted = {}
-        for row in self._rows:
-            metric = row.ours if ours else row.theirs
-            if row.suite == suite and metric.split(".")[0] in kinds:
-                wanted[metric] = True
-        return list(wanted)
+        return list(dict.fromkeys(row.ours if ours else row.theirs
+                                  for row in self._rows if row.suite == suite))
+
+    def has_fibers(self):
+        """Whether profiles may say execution="fiber"."""
+        if self._fibers is None:
+            try:
+                run([self.mvm, "validate", os.path.join(BENCH, "team", "team.mvm.xml"), "-p", "execution=fiber"])
+                self._fibers = True
+            except Failed:
+                self._fibers = False
+        return self._fibers
 
     def mvm_run(self, name, profile, parameters, limit_s=60, options=(), tasks_on_cores=None):
         """An entrant that is a run of ours."""
@@ -104,4 +112,48 @@ def _pair(bench, suite):
     return Suite(suite, entrants)
 
 
-ALL = {"latency": latency, "stream": stream}
+def fan(bench):
+    """Four tasks on two cores."""
+    metrics = ",".join(bench.metrics("fan", ours=True))
+    return _crowd(bench, "fan", "team/fan.mvm.xml", {"metrics": metrics}, 4, "fan_mpi.cpp", metrics)
+
+
+def collectives(tasks):
+    def make(bench):
+        suite = f"collectives {tasks}"
+        return _team(bench, suite, tasks, {}, with_fibers=False)
+    return make
+
+
+def ring(tasks):
+    return lambda bench: _team(bench, f"ring {tasks}", tasks, {"shape": "ring"})
+
+
+def torus(tasks):
+    return lambda bench: _team(bench, f"torus {tasks}", tasks, {"shape": "torus"})
+
+
+def _team(bench, suite, tasks, parameters, with_fibers=True):
+    metrics = ",".join(bench.metrics(suite, ours=True))
+    return _crowd(bench, suite, "team/team.mvm.xml", {"metrics": metrics, "tasks": tasks, **parameters}, tasks,
+                  "team_mpi.cpp", metrics, with_fibers)
+
+
+def _crowd(bench, suite, profile, parameters, tasks, source, metrics, with_fibers=False):
+    """As many tasks as you like on two cores."""
+    on_cores = tasks if tasks <= len(bench.cores) else None
+    made = Suite(suite, [bench.mvm_run("mvm", profile, parameters, tasks_on_cores=on_cores)])
+    if with_fibers and bench.has_fibers():
+        made.entrants.append(bench.mvm_run("mvm, fibers", profile, {**parameters, "execution": "fiber"}))
+    elif with_fibers:
+        made.skipped.append(f'{suite} as fibers: this mvm refuses execution="fiber"')
+    made.entrants += [bench.mpi_run(mpi, tasks, source, metrics, tasks_on_cores=on_cores)
+                      for mpi in peers.TUNED]
+    return made
+
+
+ALL = {
+    "latency": latency, "stream": stream, "fan": fan,
+    "collectives 2": collectives(2), "collectives 16": collectives(16),
+    "ring 4": ring(4), "ring 16": ring(16), "ring 64": ring(64), "torus 16": torus(16),
+}
