@@ -16,39 +16,17 @@
 #include <string>
 #include <vector>
 
+#include "merge.hpp"
 #include "report.hpp"
 
 namespace {
-
-using Numbers = std::vector<std::uint64_t>;
-
-/// Number `i` of the whole array: the splitmix64 generator, which can start anywhere.
-std::uint64_t number(std::uint64_t seed, std::uint64_t i) {
-  std::uint64_t z = seed + (i + 1) * 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-
-enum class Keep { kLower, kUpper };
 
 /// Swaps sorted blocks with the task at the other end and keeps one half of the union.
 void merge_split(mvm::Port& partner, Numbers& mine, Keep keep) {
   partner.send(mine);
   const auto message = partner.receive<mvm::Message>();
   const auto theirs = message.view<std::uint64_t>();  // merged from where it lies: no copy
-
-  Numbers kept(mine.size());
-  if (keep == Keep::kLower) {
-    auto a = mine.begin();
-    auto b = theirs.begin();
-    for (auto& to : kept) to = *a <= *b ? *a++ : *b++;
-  } else {
-    auto a = mine.end();
-    auto b = theirs.end();
-    for (auto to = kept.rbegin(); to != kept.rend(); ++to) *to = a[-1] >= b[-1] ? *--a : *--b;
-  }
-  mine.swap(kept);
+  mine = half_of_union(mine, theirs.data(), keep);
 }
 
 /// Sorts ever larger sub-cubes, each up or down by turns, so that two of them side by side are a
