@@ -22,6 +22,7 @@ namespace bench {
 struct Operation {
   std::function<void()> run;
   double worth = 1;
+  std::function<void()> check = nullptr;  ///< of the last result: ends the program if it is wrong
 };
 using Operations = std::map<std::string, std::function<Operation(std::size_t size)>>;
 
@@ -58,6 +59,7 @@ void measure_all(Team& team, std::string_view list, const Operations& operations
     const auto operation = found->second(metric.size);
     auto windows = measure_together(team, operation.run);
     for (double& seconds : windows) seconds /= operation.worth;
+    if (operation.check) operation.check();
     if (team.index() == 0) print(name, metric.size, std::move(windows));
   }
 }

@@ -108,4 +108,24 @@ def _oversubscribed():
     yield Row("4x4 torus of fibers, 1 KiB exchange", "torus 16", "torus.exchange:1024", bar=0.1, entrants=FIBERS)
 
 
-ROWS = (*_micro(), *_fan(), *_collectives(), *_oversubscribed())
+def _between_hosts():
+    yield Row("TCP between hosts: 8 B latency", "tcp", "copy.latency:8", bar=1.0)
+    yield Row("TCP between hosts: 64 KiB latency", "tcp", f"copy.latency:{64 * KIB}")
+    yield Row("TCP between hosts: 8 B message rate", "tcp", "copy.rate:8", bar=10)
+    yield Row("TCP between hosts: 1 MiB bandwidth", "tcp", f"copy.bandwidth:{MIB}", bar=1.0, quarter=True)
+    yield Row("ZeroMQ path: 8 B latency", "zmq", "copy.latency:8", bar=1.6)
+    yield Row("ZeroMQ path: 8 B message rate", "zmq", "copy.rate:8")
+    yield Row("ZeroMQ path: 1 MiB bandwidth", "zmq", f"copy.bandwidth:{MIB}")
+
+
+def _applications():
+    fibers_too = ("mvm", *FIBERS)
+    yield Row("fft of 2^20 points, 2 tasks", "fft 2", "fft.transform:1048576", bar=0.95)
+    yield Row("fft of 2^20 points, 8 tasks", "fft 8", "fft.transform:1048576", bar=0.85, entrants=fibers_too)
+    yield Row("heat on 1024 x 1024, 2 tasks, a step", "heat 2", "heat.step:1024", bar=1.0)
+    yield Row("heat on 1024 x 1024, 16 tasks, a step", "heat 16", "heat.step:1024", bar=0.6, entrants=fibers_too)
+    yield Row("sort of 2 x 250,000 numbers", "sort 2", "sort.block:250000")
+    yield Row("sort of 8 x 250,000 numbers", "sort 8", "sort.block:250000", entrants=fibers_too)
+
+
+ROWS = (*_micro(), *_fan(), *_collectives(), *_oversubscribed(), *_between_hosts(), *_applications())

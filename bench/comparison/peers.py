@@ -7,7 +7,8 @@ import shutil
 from comparison.running import BENCH, Failed, fail, run
 
 SOURCES = os.path.join(BENCH, "peers")
-OPTIMISED = ["-std=c++20", "-O3"]
+# As the profiles of ours say it.
+OPTIMISED = ["-std=c++20", "-O3", "-fcx-limited-range", "-march=native"]
 
 
 class Mpi:
@@ -56,13 +57,14 @@ class Programs:
         self._folder = folder
         self._made = set()
 
-    def _compile(self, compiler, options, source, name):
+    def _compile(self, compiler, source, name, options=(), libraries=()):
         program = os.path.join(self._folder, name)
         if program not in self._made:
             if not shutil.which(compiler):
                 fail(f"{compiler} is not installed; run scripts/setup")
             try:
-                run([compiler, *OPTIMISED, *options, os.path.join(SOURCES, source), "-o", program], 300)
+                run([compiler, *OPTIMISED, *options, os.path.join(SOURCES, source), *libraries,
+                     "-o", program], 300)
             except Failed as reason:
                 fail(reason)
             self._made.add(program)
@@ -72,8 +74,8 @@ class Programs:
         """The program for an MPI."""
         stem = os.path.splitext(source)[0]
         # Open MPI's header pulls in C++ bindings of old otherwise.
-        return self._compile(mpi.compiler, ["-DOMPI_SKIP_MPICXX"], source, f"{stem}.{mpi.family}")
+        return self._compile(mpi.compiler, source, f"{stem}.{mpi.family}", ["-DOMPI_SKIP_MPICXX"])
 
     def plain(self, source, *libraries):
         """A program that needs no MPI."""
-        return self._compile("g++", ["-pthread", *libraries], source, os.path.splitext(source)[0])
+        return self._compile("g++", source, os.path.splitext(source)[0], ["-pthread"], libraries)

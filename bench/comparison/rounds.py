@@ -35,6 +35,7 @@ class Measurement:
         self.samples = []
         self.dropped = []
         self.moved = 0  # of those dropped: because the cores moved
+        self.failed = set()  # suites and entrants of the others
 
 
 def measure(suites, rounds, bounce, cores):
@@ -62,6 +63,7 @@ def _measure_one(suite, entrant, number, bounce, cores, measurement):
         except Failed as reason:
             _tell(f"dropped {entrant.name} of {suite.name}: {reason}", last=True)
             _drop(measurement, suite, entrant, number, str(reason))
+            measurement.failed.add((suite.name, entrant.name))
             return
         share = others.share()
         after = bounce.measure()
@@ -87,11 +89,9 @@ def _leave_out_hopeless(suite, measurement):
     for metrics in medians.values():
         for metric, seconds in metrics.items():
             best[metric] = min(seconds, best.get(metric, seconds))
-    failed = {each["entrant"] for each in measurement.dropped if each["suite"] == suite.name}
-
     def is_hopeless(entrant):
         if entrant.name not in medians:
-            return entrant.name in failed
+            return (suite.name, entrant.name) in measurement.failed
         return all(seconds > HOPELESS * best[metric] for metric, seconds in medians[entrant.name].items())
 
     for entrant in suite.entrants[1:]:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is run: for each suite, the commands of ours and of the peers that measure the same."""
+import contextlib
 import os
 from dataclasses import dataclass, field
 from typing import Callable
 
-from comparison import peers
+from comparison import hosts, peers
 from comparison.running import BENCH, Failed, run
 
 
@@ -29,10 +30,11 @@ class Suite:
     skipped: list = field(default_factory=list)  # reasons
 
 
-class Bench:
-    """What suites are made with."""
+class Bench(contextlib.ExitStack):
+    """What suites are made with. To be left when all is measured."""
 
     def __init__(self, mvm, folder, cores, rows):
+        super().__init__()
         self.mvm = mvm
         self.folder = folder
         self.cores = cores
@@ -69,8 +71,11 @@ class Bench:
 
     def mpi_run(self, mpi, tasks, source, *arguments, limit_s=60, tasks_on_cores=None):
         command = mpi.launch(tasks, self.programs.mpi(mpi, source), *arguments)
-        return Entrant(mpi.name, lambda: printed_figures(
-            run(command, limit_s, mpi.environment, cores=self.cores).output, tasks_on_cores))
+        return self.program_run(mpi.name, command, mpi.environment, limit_s, tasks_on_cores)
+
+    def program_run(self, name, command, environment=None, limit_s=60, tasks_on_cores=None):
+        return Entrant(name, lambda: printed_figures(
+            run(command, limit_s, environment, cores=self.cores).output, tasks_on_cores))
 
 
 def printed_figures(output, tasks_on_cores=None):
@@ -152,8 +157,51 @@ def _crowd(bench, suite, profile, parameters, tasks, source, metrics, with_fiber
     return made
 
 
+def application(program, tasks, shape="hypercube", width=1):
+    """An example's inner loops and messages."""
+    def make(bench):
+        suite = f"{program} {tasks}"
+        metrics = ",".join(bench.metrics(suite, ours=True))
+        return _crowd(bench, suite, "applications/application.mvm.xml",
+                      {"metrics": metrics, "program": program, "tasks": tasks, "shape": shape, "width": width},
+                      tasks, f"{program}_mpi.cpp", metrics, with_fibers=tasks > len(bench.cores))
+    return make
+
+
+def tcp(bench):
+    """A task on each of two hosts."""
+    reason = hosts.why_not()
+    if reason:
+        return Suite("tcp", [], [f"tcp: {reason}"])
+    two = bench.enter_context(hosts.Hosts(bench.folder))
+    made = Suite("tcp", [bench.mvm_run(
+        "mvm", "micro/pair.mvm.xml",
+        {"metrics": ",".join(bench.metrics("tcp", ours=True)), "machines": 2, "transport": "tcp"},
+        options=two.mvm_options(), tasks_on_cores=2)])
+    metrics = ",".join(bench.metrics("tcp", ours=False))
+    for mpi, environment in ((peers.OPEN_MPI, {}), (peers.MPICH, two.mpich_environment())):
+        command = mpi.launch(2, bench.programs.mpi(mpi, "pair_mpi.cpp"), metrics, hosts=two)
+        made.entrants.append(bench.program_run(mpi.name, [*two.inside(0), *command], environment,
+                                               tasks_on_cores=2))
+    return made
+
+
+def zmq(bench):
+    """Two tasks of two machines of this host, beside two processes that use ZeroMQ themselves."""
+    metrics = ",".join(bench.metrics("zmq", ours=True))
+    bare = [bench.programs.plain("pair_zmq.cpp", "-lzmq"), metrics, f"ipc://{bench.folder}/socket"]
+    return Suite("zmq", [
+        bench.mvm_run("mvm", "micro/pair.mvm.xml", {"metrics": metrics, "machines": 2, "transport": "zmq"},
+                      tasks_on_cores=2),
+        bench.program_run("ZeroMQ", bare, tasks_on_cores=2)])
+
+
 ALL = {
     "latency": latency, "stream": stream, "fan": fan,
     "collectives 2": collectives(2), "collectives 16": collectives(16),
     "ring 4": ring(4), "ring 16": ring(16), "ring 64": ring(64), "torus 16": torus(16),
+    "tcp": tcp, "zmq": zmq,
+    "fft 2": application("fft", 2), "fft 8": application("fft", 8),
+    "heat 2": application("heat", 2, "mesh", 2), "heat 16": application("heat", 16, "mesh", 4),
+    "sort 2": application("sort", 2), "sort 8": application("sort", 8),
 }
