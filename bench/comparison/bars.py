@@ -19,6 +19,7 @@ class Row:
     peers: tuple = ()     # who counts; empty: all that were measured
     entrants: tuple = ("mvm",)  # of ours; the best counts
     quarter: bool = False  # compare the window a quarter behind the best, not the middle one
+    limit_s: float | None = None  # the bar is this time, not a peer's
     kind: str = field(init=False)  # time, rate or bandwidth
     size: int = field(init=False)
 
@@ -128,4 +129,12 @@ def _applications():
     yield Row("sort of 8 x 250,000 numbers", "sort 8", "sort.block:250000", entrants=fibers_too)
 
 
-ROWS = (*_micro(), *_fan(), *_collectives(), *_oversubscribed(), *_between_hosts(), *_applications())
+def _commands():
+    yield Row("mvm run of 16 tasks, cached", "start", "start.run:16", bar=0.15)
+    yield Row("cold build of a small job", "build", "build.cold:0", bar=1.0)
+    yield Row("the same, beside MPI without its C++ bindings", "build", "build.cold:0", "build.bare:0")
+    yield Row("cached build of a small job", "build", "build.cached:0", bar=1.0, limit_s=0.005)
+    yield Row("reading and checking its profile", "build", "build.validate:0", limit_s=0.005)
+
+
+ROWS = (*_micro(), *_fan(), *_collectives(), *_oversubscribed(), *_between_hosts(), *_applications(), *_commands())

@@ -10,6 +10,9 @@ SOURCES = os.path.join(BENCH, "peers")
 # As the profiles of ours say it.
 OPTIMISED = ["-std=c++20", "-O3", "-fcx-limited-range", "-march=native"]
 
+# The C++ bindings of old, which the headers of both pull in otherwise.
+WITHOUT_BINDINGS = ["-DOMPI_SKIP_MPICXX", "-DMPICH_SKIP_MPICXX"]
+
 
 class Mpi:
     """One MPI with one set of options."""
@@ -73,8 +76,7 @@ class Programs:
     def mpi(self, mpi, source):
         """The program for an MPI."""
         stem = os.path.splitext(source)[0]
-        # Open MPI's header pulls in C++ bindings of old otherwise.
-        return self._compile(mpi.compiler, source, f"{stem}.{mpi.family}", ["-DOMPI_SKIP_MPICXX"])
+        return self._compile(mpi.compiler, source, f"{stem}.{mpi.family}", WITHOUT_BINDINGS)
 
     def plain(self, source, *libraries):
         """A program that needs no MPI."""

@@ -8,7 +8,8 @@ from comparison.placement import bounce_between, placement_of
 from comparison.running import Failed, OtherWork
 
 QUIET = 0.2  # others may use so much of the cores; they do while programs start
-HOPELESS = 10  # so many times slower than the best at everything: measured no more
+HOPELESS = 10  # so many times slower than the best at everything,
+LONG_S = 3     # and taking so long: measured no more
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Measurement:
         self.dropped = []
         self.moved = 0  # of those dropped: because the cores moved
         self.failed = set()  # suites and entrants of the others
+        self.spent_s = {}  # by suites and entrants, the last time
 
 
 def measure(suites, rounds, bounce, cores):
@@ -58,6 +60,7 @@ def _measure_one(suite, entrant, number, bounce, cores, measurement):
     for last_time in (False, True):
         before = bounce.measure()
         others = OtherWork(cores)
+        begin = time.monotonic()
         try:
             figures = entrant.measure()
         except Failed as reason:
@@ -66,6 +69,7 @@ def _measure_one(suite, entrant, number, bounce, cores, measurement):
             measurement.failed.add((suite.name, entrant.name))
             return
         share = others.share()
+        measurement.spent_s[suite.name, entrant.name] = time.monotonic() - begin
         after = bounce.measure()
         placement = placement_of(before, after)
         if last_time or (placement and share <= QUIET):
@@ -92,7 +96,8 @@ def _leave_out_hopeless(suite, measurement):
     def is_hopeless(entrant):
         if entrant.name not in medians:
             return (suite.name, entrant.name) in measurement.failed
-        return all(seconds > HOPELESS * best[metric] for metric, seconds in medians[entrant.name].items())
+        return measurement.spent_s[suite.name, entrant.name] > LONG_S and all(
+            seconds > HOPELESS * best[metric] for metric, seconds in medians[entrant.name].items())
 
     for entrant in suite.entrants[1:]:
         if is_hopeless(entrant):

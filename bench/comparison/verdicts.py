@@ -97,6 +97,8 @@ def _judge(row, samples, placement):
                if (sample.suite, sample.metric, sample.placement) == (row.suite, row.ours, placement)]
     if row.peers == ("bounce",):
         theirs = {"bounce": {number: bounce / 1e9 for number, bounce in bounces}}
+    elif row.limit_s is not None:
+        theirs = {"the limit": {number: row.limit_s for number, _ in bounces}}
     else:
         theirs = {name: values for name, values in _by_round(row, row.theirs, samples, placement).items()
                   if not name.startswith("mvm") and (not row.peers or name in row.peers)}
