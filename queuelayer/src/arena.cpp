@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <mvm/queuelayer/layout_hash.hpp>
+#include <mvm/queuelayer/waiter.hpp>
 
 #include "arena_size.hpp"
 #include "arena_writer.hpp"
@@ -84,7 +85,7 @@ Result<Arena> Arena::create(const WiringPlan& plan) {
   const int descriptor = fd->get();
   auto arena = map(descriptor, size.total(), std::move(*fd));
   if (!arena) return arena;
-  if (auto written = write_arena(arena->base(), plan, size); !written) {
+  if (auto written = write_arena(arena->base(), plan, size, join_group_fences()); !written) {
     return fail(written.error());
   }
   if (auto adopted = arena->adopt(); !adopted) return fail(adopted.error());
@@ -132,6 +133,9 @@ Result<void> Arena::adopt() {
   channel_count_ = static_cast<std::uint32_t>(channels.size());
   if (endpoints.size() != head.endpoints.count || channels.size() != head.channels.count) {
     return fail(ErrorCode::kArena, "the arena's tables do not lie inside it");
+  }
+  if (head.group_fences != 0 && !join_group_fences()) {
+    return fail_system("take part in the fences of the group (membarrier), as the queue VM could");
   }
   return {};
 }

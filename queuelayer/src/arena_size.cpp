@@ -8,21 +8,24 @@
 #include <mvm/queuelayer/arena.hpp>
 #include <mvm/queuelayer/board_layout.hpp>
 #include <mvm/queuelayer/endpoint_numbers.hpp>
-#include <mvm/queuelayer/ring_writer.hpp>
+#include <mvm/queuelayer/tape.hpp>
 
 namespace mvm::queue {
 namespace {
 
 /// The allocator's own books, for the few blocks that are taken from it.
 constexpr std::uint64_t kAllocatorOverhead = 1 << 16;
-/// Slots beyond a queue's capacity, so that fragments of large messages never fill a ring whose
-/// capacity and bytes would admit one more message: one for each fragment that the bytes allow, and
-/// some for a message that outgrows them.
-constexpr std::uint32_t kSpareSlots = 32;
-constexpr std::uint64_t kSmallestDataArea = 4096;
+constexpr std::uint64_t kSmallestTape = 4 << 10;
+/// Messages that a lagging receiver has left lie in the sender's heap beyond that.
+constexpr std::uint64_t kLargestTape = 256 << 10;
 
 std::uint64_t round_up(std::uint64_t n, std::uint64_t to) {
   return (n + to - 1) / to * to;
+}
+
+/// Of a tape, what is kept for a record of every message.
+std::uint64_t records_of(const ChannelSpec& channel) {
+  return tape::kElsewhereBytes * channel.queue.capacity + 4 * kLine;
 }
 
 }  // namespace
@@ -37,16 +40,15 @@ ChannelKind kind_of(const ChannelSpec& channel) {
 
 /// A shelf has room for what the receivers hold, and for what the sender no longer wants but the
 /// link still has.
-std::uint32_t slots_for(const ChannelSpec& channel) {
-  const auto& queue = channel.queue;
-  if (kind_of(channel) == ChannelKind::kShelf) return std::bit_ceil(2 * queue.capacity + 2);
-  const auto fragments = static_cast<std::uint32_t>(queue.bytes.count / RingWriter::kFragment);
-  return std::bit_ceil(queue.capacity + fragments + kSpareSlots);
+std::uint32_t slots_for(const ChannelSpec& shelf) {
+  return std::bit_ceil(2 * shelf.queue.capacity + 2);
 }
 
-std::uint64_t data_area_for(const ChannelSpec& channel) {
-  if (kind_of(channel) == ChannelKind::kShelf) return 0;
-  return round_up(std::max(channel.queue.bytes.count, kSmallestDataArea), kLine);
+/// Room for the bytes that it may hold, as far as that is worth it; and at least as much as a
+/// record for each message that it may hold, when their bytes lie elsewhere.
+std::uint64_t tape_size_for(const ChannelSpec& ring) {
+  const auto bytes = std::clamp(ring.queue.bytes.count, kSmallestTape, kLargestTape);
+  return std::bit_ceil(std::max(bytes, 2 * records_of(ring)));
 }
 
 ArenaSize::ArenaSize(const WiringPlan& plan) {
@@ -72,10 +74,13 @@ ArenaSize::ArenaSize(const WiringPlan& plan) {
     characters += channel.sender_port.size() + channel.receiver_port.size();
     numbers += channel.receivers.size() + 1;
     codecs += channel.queue.codecs.size();
-    data += data_area_for(channel);
-    const auto count = slots_for(channel);
-    (kind_of(channel) == ChannelKind::kRing ? slots : shelf_slots) += count;
-    if (kind_of(channel) == ChannelKind::kShelf) shelf_books += 3 * std::uint64_t{count};
+    if (kind_of(channel) == ChannelKind::kRing) {
+      tapes += tape_size_for(channel);
+      records += records_of(channel);
+    } else {
+      shelf_slots += slots_for(channel);
+      shelf_books += 3 * std::uint64_t{slots_for(channel)};
+    }
   }
   divide_heaps(plan);
 }
@@ -123,13 +128,12 @@ std::uint64_t ArenaSize::tables() const {
 }
 
 std::uint64_t ArenaSize::working_memory() const {
-  return slots * sizeof(Slot) + shelf_slots * sizeof(ShelfSlot) +
-         shelf_books * sizeof(std::uint64_t) + seats * sizeof(Seat) +
-         sleepers * sizeof(SleeperLine);
+  return records + shelf_slots * sizeof(ShelfSlot) + shelf_books * sizeof(std::uint64_t) +
+         seats * sizeof(Seat) + sleepers * sizeof(SleeperLine);
 }
 
 std::uint64_t ArenaSize::allocated() const {
-  return round_up(tables() + working_memory() + data + 16 * kPage, kPage);
+  return round_up(tables() + working_memory() + tapes + 16 * kPage, kPage);
 }
 
 }  // namespace mvm::queue

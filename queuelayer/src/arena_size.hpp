@@ -16,9 +16,8 @@ inline constexpr std::uint64_t kAllocatorStart = kPage;  ///< the header has the
 
 /// A ring does for one receiver that takes messages as they come; nothing else needs a shelf.
 [[nodiscard]] ChannelKind kind_of(const ChannelSpec& channel);
-[[nodiscard]] std::uint32_t slots_for(const ChannelSpec& channel);
-/// Bytes that lie beside a ring's slots.
-[[nodiscard]] std::uint64_t data_area_for(const ChannelSpec& channel);
+[[nodiscard]] std::uint32_t slots_for(const ChannelSpec& shelf);
+[[nodiscard]] std::uint64_t tape_size_for(const ChannelSpec& ring);  ///< a power of two
 
 /// How much of everything the arena of a plan has. First the header, then what an allocator hands
 /// out once (tables, queues, boards), then a heap for each endpoint.
@@ -27,7 +26,7 @@ struct ArenaSize {
 
   /// Bytes that are written when the arena is made, and soon after.
   [[nodiscard]] std::uint64_t tables() const;
-  /// Bytes that queues and boards may come to use.
+  /// Bytes that full queues and boards need besides the messages' own.
   [[nodiscard]] std::uint64_t working_memory() const;
   /// Of the part that the allocator hands out.
   [[nodiscard]] std::uint64_t allocated() const;
@@ -52,10 +51,10 @@ struct ArenaSize {
   std::uint64_t memberships = 0;
   std::uint64_t seats = 0;
   std::uint64_t sleepers = 0;  ///< lines
-  std::uint64_t slots = 0;
   std::uint64_t shelf_slots = 0;
   std::uint64_t shelf_books = 0;  ///< announced and returned
-  std::uint64_t data = 0;
+  std::uint64_t tapes = 0;        ///< bytes
+  std::uint64_t records = 0;      ///< bytes of `tapes` that a record for each message takes
   /// Where each endpoint's heap begins, from the first one on; and the end of the last.
   std::vector<std::uint64_t> heaps;
 

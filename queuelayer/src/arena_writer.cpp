@@ -56,9 +56,10 @@ class Supply {
 /// Fills a fresh arena from a wiring plan.
 class ArenaWriter {
  public:
-  ArenaWriter(std::byte* base, const WiringPlan& plan, const ArenaSize& size)
+  ArenaWriter(std::byte* base, const WiringPlan& plan, const ArenaSize& size, bool group_fences)
       : plan_(plan),
         size_(size),
+        group_fences_(group_fences),
         base_(base),
         allocator_(bip::create_only, base + kAllocatorStart, size.allocated()),
         endpoints_(allocator_, base, size.endpoints, kLine),
@@ -72,10 +73,9 @@ class ArenaWriter {
         characters_(allocator_, base, size.characters, kLine),
         seats_(allocator_, base, size.seats, kPage),
         sleepers_(allocator_, base, size.sleepers, kPage),
-        slots_(allocator_, base, size.slots, kPage),
+        tapes_(allocator_, base, size.tapes, kPage),
         shelf_slots_(allocator_, base, size.shelf_slots, kPage),
-        shelf_books_(allocator_, base, size.shelf_books, kPage),
-        data_(allocator_, base, size.data, kPage) {}
+        shelf_books_(allocator_, base, size.shelf_books, kPage) {}
 
   void write() {
     auto* header = new (base_) ArenaHeader{};
@@ -86,6 +86,7 @@ class ArenaWriter {
     header->machine = plan_.machine;
     header->link = link_endpoint(plan_);
     header->outside = outside_endpoint(plan_);
+    header->group_fences = group_fences_ ? 1 : 0;
     write_secret(*header);
     for (const auto& plugin : plan_.plugins) plugins_.push_back(put(plugin.path));
     auto* endpoints = endpoints_.take(size_.endpoints);
@@ -145,6 +146,7 @@ class ArenaWriter {
     endpoint.heap = size_.heap_of(number);
     endpoint.heap_size = size_.heap_size(number);
     endpoint.shares_core = task.shares_core ? 1 : 0;
+    endpoint.ringers_fence = task.shares_core || !group_fences_ ? 1 : 0;
   }
 
   /// An end of the queue VM's own.
@@ -153,6 +155,7 @@ class ArenaWriter {
     endpoint.heap = size_.heap_of(number);
     endpoint.heap_size = size_.heap_size(number);
     endpoint.shares_core = 1;
+    endpoint.ringers_fence = 1;
   }
 
   void write(TeamRecord& record, const TeamSpec& team) {
@@ -198,7 +201,6 @@ class ArenaWriter {
     record.kind = kind_of(channel);
     record.capacity = channel.queue.capacity;
     record.byte_capacity = channel.queue.bytes.count;
-    record.slot_count = slots_for(channel);
     record.sender = endpoint_number(plan_, channel.sender, channel.sender_machine);
     const auto receivers = receiving_endpoints(plan_, channel);
     record.receivers = put(receivers);
@@ -210,11 +212,11 @@ class ArenaWriter {
     record.receiver_words = put(channel.receiver_port);
     write_policies(record, channel.queue);
     if (record.kind == ChannelKind::kRing) {
-      record.slots = slots_.take_offset(record.slot_count);
-      record.data_size = data_area_for(channel);
-      record.data = data_.take_offset(record.data_size);
+      record.tape_size = tape_size_for(channel);
+      record.tape = tapes_.take_offset(record.tape_size);
       return;
     }
+    record.slot_count = slots_for(channel);
     // Memory that was never written is all zero: "message 0, given back", which is free.
     record.slots = shelf_slots_.take_offset(record.slot_count);
     record.announced = shelf_books_.take_offset(record.slot_count);
@@ -245,6 +247,7 @@ class ArenaWriter {
 
   const WiringPlan& plan_;
   const ArenaSize& size_;
+  bool group_fences_;
   std::byte* base_;
   Allocator allocator_;
   Supply<EndpointRecord> endpoints_;
@@ -258,18 +261,18 @@ class ArenaWriter {
   Supply<char> characters_;
   Supply<Seat> seats_;
   Supply<SleeperLine> sleepers_;
-  Supply<Slot> slots_;
+  Supply<std::byte> tapes_;
   Supply<ShelfSlot> shelf_slots_;
   Supply<std::uint64_t> shelf_books_;
-  Supply<std::byte> data_;
   std::vector<TextRef> plugins_;  ///< paths
 };
 
 }  // namespace
 
-Result<void> write_arena(std::byte* base, const WiringPlan& plan, const ArenaSize& size) {
+Result<void> write_arena(std::byte* base, const WiringPlan& plan, const ArenaSize& size,
+                         bool group_fences) {
   try {
-    ArenaWriter(base, plan, size).write();
+    ArenaWriter(base, plan, size, group_fences).write();
     return {};
   } catch (const bip::interprocess_exception& problem) {
     return fail(ErrorCode::kArena, "lay out the queues in shared memory: ", problem.what());

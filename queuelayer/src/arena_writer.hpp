@@ -11,8 +11,9 @@
 namespace mvm::queue {
 
 /// Fills fresh memory, all zero and of `size.total()` bytes, with what a plan says: tables, queues,
-/// boards. Errors: kArena.
+/// boards. `group_fences`: tasks with a core of their own fence for those who ring them, see
+/// waiter.hpp. Errors: kArena.
 [[nodiscard]] Result<void> write_arena(std::byte* base, const WiringPlan& plan,
-                                       const ArenaSize& size);
+                                       const ArenaSize& size, bool group_fences);
 
 }  // namespace mvm::queue

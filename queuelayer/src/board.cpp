@@ -66,6 +66,8 @@ bool Board::adopt(std::uint32_t membership, std::uint32_t index) {
     if (is_local(member)) locals_.push_back(member);
   }
   leader_ = locals_.front();
+  waiters_fence_ = std::ranges::all_of(
+      locals_, [this](auto member) { return endpoint_of(member).ringers_fence == 0; });
   several_machines_ = locals_.size() < members;
   find_owners();
   return seats_ != nullptr && sleepers_ != nullptr && team_.seats % alignof(Seat) == 0 &&
@@ -256,14 +258,13 @@ bool Board::wait_awake(Done&& done) const {
   return false;
 }
 
-/// Tells whom it sleeps for before it looks for the last time. The fences here and in `wake` order
-/// each side's store before its load, so at least one sees the other: either this member finds what
-/// it waits for, or that member finds it among the sleepers.
+/// Tells whom it sleeps for before it looks for the last time. The fences in `wait` and in `wake`
+/// order each side's store before its load, so at least one sees the other: either this member
+/// finds what it waits for, or that member finds it among the sleepers.
 template <typename Done>
 void Board::sleep_until(std::uint32_t awaited, WaitKind kind, Done&& done) {
   auto& mine = awaits(index_);
   mine.store(awaited, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
   const auto member = (awaited & ~kAwaitsFinish) - 1;
   std::uint64_t changes = 0;
   std::int64_t blocked_ns = 0;
@@ -289,7 +290,7 @@ void Board::sleep_until(std::uint32_t awaited, WaitKind kind, Done&& done) {
 /// Rings those who sleep for this.
 void Board::wake(std::uint32_t awaited) const {
   if (locals_.size() == 1) return;
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  fence_for_waiters(waiters_fence_);
   for (const auto member : locals_) {
     if (awaits(member).load(std::memory_order_relaxed) == awaited) ring(endpoint_of(member));
   }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include <mvm/queuelayer/endpoint_numbers.hpp>
+#include <mvm/queuelayer/tape.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
 namespace mvm::queue {
@@ -37,13 +38,11 @@ ChannelEnds::ChannelEnds(const WiringPlan& plan, const Arena& arena)
                          .sender = endpoint_number(plan, spec.sender, spec.sender_machine),
                          .receivers = receiving_endpoints(plan, spec),
                          .slot_count = record.slot_count,
-                         .slots = record.slots});
+                         .slots = record.slots,
+                         .tape = record.tape,
+                         .tape_size = record.tape_size});
     ends_alive_[i] = receiving_ends(plan, spec);
   }
-}
-
-Slot* ChannelEnds::ring_slots(const Channel& channel) const {
-  return reinterpret_cast<Slot*>(arena_.base() + channel.slots);
 }
 
 ShelfSlot* ChannelEnds::shelf_slots(const Channel& channel) const {
@@ -95,21 +94,24 @@ void ChannelEnds::undo_taken(std::uint32_t number, std::uint32_t endpoint) {
 /// Messages that no receiver has given back: unread ones, and those that ended receivers held.
 std::uint64_t ChannelEnds::count_unread(std::uint32_t number) const {
   const Channel& channel = channels_[number];
+  if (channel.kind == ChannelKind::kRing) return count_on_tape(number);
   std::uint64_t messages = 0;
-  if (channel.kind == ChannelKind::kShelf) {
-    for (std::uint32_t i = 0; i < channel.slot_count; ++i) {
-      const auto stamp = shelf_slots(channel)[i].stamp.load(std::memory_order_acquire);
-      if (!stamp_is_done(stamp)) ++messages;
-    }
-    return messages;
+  for (std::uint32_t i = 0; i < channel.slot_count; ++i) {
+    const auto stamp = shelf_slots(channel)[i].stamp.load(std::memory_order_acquire);
+    if (!stamp_is_done(stamp)) ++messages;
   }
-  auto n = arena_.channel(number).released.load(std::memory_order_acquire);
-  for (std::uint32_t i = 0; i < channel.slot_count; ++i, ++n) {
-    const Slot& slot = ring_slots(channel)[n & (channel.slot_count - 1)];
-    const auto stamp = slot.stamp.load(std::memory_order_acquire);
-    if (stamp == stamp_given_back(n)) continue;  // before an older one, which is still held
-    if (stamp != stamp_published(n)) break;
-    if ((__atomic_load_n(&slot.kind, __ATOMIC_RELAXED) & kMoreFollows) == 0) ++messages;
+  return messages;
+}
+
+std::uint64_t ChannelEnds::count_on_tape(std::uint32_t number) const {
+  const Channel& channel = channels_[number];
+  tape::Walk walk(arena_.base() + channel.tape, channel.tape_size,
+                  arena_.channel(number).released.load(std::memory_order_acquire));
+  std::uint64_t messages = 0;
+  while (const auto header = walk.next()) {
+    // What was given back before an older one, which is still held, is not unread.
+    if (tape::state_of(header) == tape::State::kGivenBack) continue;
+    if ((tape::kind_of(header) & kMoreFollows) == 0) ++messages;
   }
   return messages;
 }

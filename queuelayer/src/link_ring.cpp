@@ -47,7 +47,7 @@ class RingOutlet final : public LinkOutlet {
   /// A message that the other machine has, or has a part of. It stays here until it is released
   /// there.
   struct Kept {
-    std::vector<std::uint64_t> fragments;
+    std::vector<std::uint64_t> fragments;  ///< cookies
     bool whole = false;
   };
 
@@ -72,7 +72,7 @@ class RingOutlet final : public LinkOutlet {
         break;
     }
     if (kept_.empty() || kept_.back().whole) kept_.emplace_back();
-    kept_.back().fragments.push_back(piece_.number);
+    kept_.back().fragments.push_back(piece_.cookie);
     in_piece_ = true;
     piece_sent_ = 0;
     return true;
@@ -95,7 +95,7 @@ class RingOutlet final : public LinkOutlet {
 
   void release_oldest() {
     const auto& fragments = kept_.front().fragments;
-    for (const auto number : fragments) reader_.give_back(number, number != fragments.back());
+    for (const auto cookie : fragments) reader_.give_back(cookie, cookie != fragments.back());
     kept_.pop_front();
     count_.done.fetch_add(1, std::memory_order_release);
   }

@@ -168,9 +168,8 @@ bool OutsideOutlet::take_from(Source& source, Held& held) {
       break;
   }
   if ((piece.more || source.assembling) && !assemble(source, piece)) return false;
-  held = {.reader = &source.reader,
-          .cookie = source.reader.cookie_of(piece),
-          .view = text_of(piece.data, piece.length)};
+  held = {
+      .reader = &source.reader, .cookie = piece.cookie, .view = text_of(piece.data, piece.length)};
   if (source.assembling) {
     held.own = std::exchange(source.assembled, {});
     held.is_own = true;
@@ -187,7 +186,7 @@ bool OutsideOutlet::assemble(Source& source, const Piece& piece) {
     return false;
   }
   source.assembled.append(text_of(piece.data, piece.length));
-  if (piece.more) source.reader.give_back(source.reader.cookie_of(piece), true);
+  if (piece.more) source.reader.give_back(piece.cookie, true);
   return !piece.more;
 }
 

@@ -19,9 +19,8 @@ Taken QueueReader::take_shelf(Piece& piece) {
   piece = {.data = message.data,
            .length = message.length,
            .message_length = message.length,
-           .number = message.number,
+           .cookie = message.number << kStampShift | message.slot,
            .type = message.type,
-           .slot = message.slot,
            .priority = message.priority,
            .more = false,
            .late = message.late};

@@ -2,63 +2,41 @@
 #include <mvm/queuelayer/ring_reader.hpp>
 
 namespace mvm::queue {
-namespace {
-
-/// A plain field of shared memory, read exactly once: another task of the group could change it
-/// between a check and its use.
-template <typename T>
-T read_once(const T& field) {
-  return __atomic_load_n(&field, __ATOMIC_RELAXED);
-}
-
-}  // namespace
 
 RingReader::RingReader(const Arena& arena, std::uint32_t channel, bool relay)
     : arena_(arena),
       channel_(&arena.channel(channel)),
       counter_(relay ? &channel_->relayed : &channel_->dequeued),
       sender_(&arena.endpoint(channel_->sender)),
-      slots_(reinterpret_cast<Slot*>(arena.base() + channel_->slots)),
-      slot_count_(channel_->slot_count) {}
+      tape_(arena.base() + channel_->tape),
+      tape_size_(channel_->tape_size) {}
 
-Taken RingReader::take(Piece& piece) {
-  if (!available()) return Taken::kNothing;
-  const Slot& slot = slot_of(next_);
-  const auto length = read_once(slot.length);
-  const auto kind = read_once(slot.kind);
-  piece.length = length;
-  piece.number = next_++;
-  piece.type = kind & kTypeMask;
-  piece.more = (kind & kMoreFollows) != 0;
-  if ((kind & kOutOfLine) == 0) {
-    piece.data = slot.inline_bytes;
-    piece.message_length = length;
-    return length <= kInlineBytes && !piece.more ? Taken::kPiece : Taken::kCorrupt;
-  }
-  piece.message_length = read_once(slot.out_of_line.message_length);
-  piece.data = arena_.find(read_once(slot.out_of_line.at), length);
-  const bool sound = piece.data != nullptr && length <= piece.message_length &&
-                     piece.message_length <= kMaxMessage.count;
-  return sound ? Taken::kPiece : Taken::kCorrupt;
+Taken RingReader::take_elsewhere(std::uint64_t at, Piece& piece) {
+  piece.message_length = word_at(at, 1);
+  piece.length = word_at(at, 3);
+  piece.data = arena_.find(word_at(at, 2), piece.length);
+  return is_sound(piece) ? Taken::kPiece : Taken::kCorrupt;
 }
 
-/// Marks a fragment whose elders are still held, and gives back the run that is complete. The slot
-/// is this receiver's until `released` passes it; its stamp tells the queue VM that it is not
+/// Marks a record whose elders are still held, and gives back the run that is complete. The record
+/// is this receiver's until `released` passes it; its header tells the queue VM that it is not
 /// unread.
-void RingReader::give_back_out_of_order(std::uint64_t number) {
-  const auto mask = slot_count_ - 1;
-  if (early_.empty()) early_.resize(slot_count_);
-  if (number != released_) {
-    slot_of(number).stamp.store(stamp_given_back(number), std::memory_order_release);
-    early_[number & mask] = true;
-    ++held_back_;
+void RingReader::give_back_out_of_order(std::uint64_t cookie) {
+  const auto distance = (start_of(cookie) - in_units(released_)) & kPositions;
+  const auto begin = released_ + distance * tape::kUnit;
+  const auto end = begin + bytes_of(cookie);
+  if (distance != 0) {
+    held_back_.emplace(begin, end);
+    auto* header = &header_at(begin);
+    if (header->load(std::memory_order_relaxed) == tape::kSkipWord) header = &header_at(0);
+    const auto word = header->load(std::memory_order_relaxed);
+    header->store(tape::given_back(word), std::memory_order_release);
     return;
   }
-  ++released_;
-  while (held_back_ > 0 && early_[released_ & mask]) {
-    early_[released_ & mask] = false;
-    --held_back_;
-    ++released_;
+  released_ = end;
+  for (auto next = held_back_.begin(); next != held_back_.end() && next->first == released_;) {
+    released_ = next->second;
+    next = held_back_.erase(next);
   }
 }
 

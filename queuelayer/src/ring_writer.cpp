@@ -20,55 +20,147 @@ RingWriter::RingWriter(const Arena& arena, std::uint32_t channel, SenderHeap& he
     : arena_(arena),
       heap_(heap),
       channel_(&arena.channel(channel)),
-      slots_(reinterpret_cast<Slot*>(arena.base() + channel_->slots)),
-      data_(arena.base() + channel_->data),
-      data_size_(channel_->data_size),
-      slot_count_(channel_->slot_count),
       receiver_(&arena.endpoint(arena.list<std::uint32_t>(channel_->receivers).front())),
-      fragments_(std::make_unique<Fragment[]>(slot_count_)) {}
+      tape_(arena.base() + channel_->tape),
+      tape_size_(channel_->tape_size),
+      capacity_(channel_->capacity),
+      byte_capacity_(channel_->byte_capacity),
+      cleared_(tape_size_),  // memory that was never written is zero
+      lap_end_(tape_size_) {
+  grow();
+  find_limits();
+}
 
 RingWriter::~RingWriter() {
-  for (; reclaimed_ < head_; ++reclaimed_) {
-    SharedBlock* shared = fragments_[reclaimed_ & (slot_count_ - 1)].shared;
-    if (shared != nullptr) drop_hold(*shared);
+  for (const auto& block : blocks_) {
+    if (block.shared != nullptr) drop_hold(*block.shared);
   }
 }
 
-bool RingWriter::write_out_of_line(const void* data, std::uint64_t length, std::uint32_t type) {
+bool RingWriter::write(const void* data, std::uint64_t length, std::uint32_t type) {
+  if (length > kFragment) return write_elsewhere(data, length, type);
+  const auto form = tape::form_for(length);
+  const auto place = place_for(form, length);
+  if (!fits(place)) return write_elsewhere(data, length, type);
+  copy_in(form, place, data, length);
+  publish(place, tape::published(form, type, length),
+          {.end = place.end,
+           .message_bytes = static_cast<std::uint32_t>(length),
+           .last = true,
+           .elsewhere = false});
+  return true;
+}
+
+/// Where there is no obvious room. When a long queue was full, its receiver is the slower one; it
+/// is left alone for a moment, because each look at how far it is takes a line from it.
+bool RingWriter::try_write_far(const void* data, std::uint64_t length, std::uint32_t type) {
+  constexpr std::uint64_t kLong = 64;
+  constexpr int kPauses = 16;
+  if (length > kMaxMessage.count || receiver_closed()) return false;
+  if (!admits(length)) {
+    reclaim();
+    if (capacity_ >= kLong && messages() > capacity_ - capacity_ / 8) {
+      for (int i = 0; i < kPauses; ++i) pause_core();
+      reclaim();
+    }
+    if (!admits(length)) return false;
+  }
+  return write(data, length, type);
+}
+
+/// Where the record is at the beginning of the tape, the receiver is sent there only when it is
+/// complete.
+void RingWriter::publish(const Place& place, std::uint64_t header, const Flight& flight) {
+  if (cleared_for(place) > cleared_) clear_ahead(place);
+  const auto before = head_;
+  const bool turns = place.end > lap_end_;
+  publish_there(place, header, flight);
+  if (turns) {
+    if (place.at != before) {
+      header_at(before).store(tape::kSkipWord, std::memory_order_release);
+      ring(*receiver_);
+    }
+    lap_end_ = tape::next_lap(place.at, tape_size_);
+  }
+  if (messages() > watched_) note_depth();
+  find_limits();
+}
+
+/// What follows from the state: how far records may be sent without looking at any of it.
+void RingWriter::find_limits() {
+  const auto room = reclaimed_ + tape_size_ - kept_free();
+  const auto clear = cleared_ - tape::kUnit;
+  safe_end_ = std::min({lap_end_, room - std::min(room, 2 * kLine), clear});
+  const auto most = std::min(capacity_, watched_);
+  safe_sent_ = returned_ + most - std::min(most, loans_);
+  byte_limit_ = returned_bytes_ + byte_capacity_ - std::min(byte_capacity_, lent_bytes_);
+}
+
+bool RingWriter::write_elsewhere(const void* data, std::uint64_t length, std::uint32_t type) {
   if (length > kFragment) {
     if (!begin(length, type)) return false;
     append(data, length);
     return true;
   }
-  Fragment fragment{.message_bytes = length, .last = true};
-  std::byte* memory = allocate_data(length);
-  if (memory == nullptr) {
-    const auto at = heap_.allocate(length);
-    if (!at) return false;
-    memory = arena_.base() + *at;
-    fragment.heap_at = *at;
-    fragment.heap_length = length;
-  }
-  std::memcpy(memory, data, length);
-  publish_out_of_line(static_cast<Offset>(memory - arena_.base()), length, length, type, fragment);
+  const auto at = heap_.allocate(length);
+  if (!at) return false;
+  std::memcpy(arena_.base() + *at, data, length);
+  publish_elsewhere({.at = *at, .length = length}, length, type);
   return true;
 }
 
-void RingWriter::publish_out_of_line(Offset at, std::uint64_t length, std::uint64_t message_length,
-                                     std::uint32_t kind, Fragment fragment) {
-  Slot& slot = next_slot();
-  slot.length = static_cast<std::uint32_t>(length);
-  slot.kind = kind | kOutOfLine;
-  slot.out_of_line.at = at;
-  slot.out_of_line.message_length = message_length;
-  fragment.data_end = data_head_;
-  publish(slot, fragment);
+/// `kind`: the last fragment of its message has no kMoreFollows.
+void RingWriter::publish_elsewhere(const Block& block, std::uint64_t message_length,
+                                   std::uint32_t kind) {
+  const auto place = place_for(tape::Form::kElsewhere, 0);
+  assert(cleared_for(place) - reclaimed_ <= tape_size_);
+  note_message_length(place, message_length);
+  auto* words = reinterpret_cast<std::uint64_t*>(memory_at(place.at));
+  words[2] = block.at;
+  words[3] = block.length;
+  blocks_.push_back(block);
+  const bool last = (kind & kMoreFollows) == 0;
+  publish(place, tape::published(tape::Form::kElsewhere, kind, 0),
+          {.end = place.end,
+           .message_bytes = last ? static_cast<std::uint32_t>(message_length) : 0,
+           .last = last,
+           .elsewhere = true});
+}
+
+RingWriter::Place RingWriter::place_on_next_lap(tape::Form form, std::uint64_t length) const {
+  const auto at = tape::round_up(head_, tape_size_);
+  const Place place{at, tape::end_of(form, at, length)};
+  if (lap_end_ != head_ || at == head_ || fits(place)) return place;
+  // The lap need not end yet.
+  const auto end = tape::end_of(form, head_, length);
+  return end <= at ? Place{head_, end} : place;
+}
+
+/// Makes the words zero where the next headers will be: one must be, more are cheaper together.
+void RingWriter::clear_ahead(const Place& place) {
+  const auto from = std::max(cleared_, place.end);
+  auto to = cleared_for(place);
+  if (place.end - place.at <= kClearAhead) {
+    to = std::max(to, std::min(to + kClearAhead, (reclaimed_ + tape_size_) & ~(kLine - 1)));
+  }
+  const auto before_end = std::min(to - from, tape_size_ - (from & (tape_size_ - 1)));
+  std::memset(memory_at(from), 0, before_end);
+  std::memset(tape_, 0, to - from - before_end);
+  cleared_ = to;
+}
+
+void RingWriter::grow() {
+  constexpr std::uint64_t kFewest = 64;
+  const auto size = flights_ ? 2 * (flight_mask_ + 1) : kFewest;
+  auto larger = std::make_unique<Flight[]>(size);
+  for (auto i = oldest_; i < youngest_; ++i) larger[i & (size - 1)] = flights_[i & flight_mask_];
+  flights_ = std::move(larger);
+  flight_mask_ = size - 1;
 }
 
 void RingWriter::write_shared(SharedBlock& block, std::uint32_t type) {
   ++block.holds;
-  publish_out_of_line(block.at, block.length, block.length, type,
-                      {.message_bytes = block.length, .last = true, .shared = &block});
+  publish_elsewhere({.at = block.at, .length = block.length, .shared = &block}, block.length, type);
 }
 
 void RingWriter::drop_hold(SharedBlock& block) {
@@ -78,7 +170,10 @@ void RingWriter::drop_hold(SharedBlock& block) {
 }
 
 void RingWriter::drop(std::uint64_t length) {
-  count(length);
+  ++dropped_;
+  dropped_bytes_ += length;
+  channel_->enqueued.store(sent_ + dropped_, std::memory_order_relaxed);
+  channel_->bytes.store(sent_bytes_ + dropped_bytes_, std::memory_order_relaxed);
   auto& drops = channel_->sender_drops[static_cast<std::size_t>(DropCause::kOverflow)];
   drops.store(drops.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
@@ -86,8 +181,8 @@ void RingWriter::drop(std::uint64_t length) {
 /// More messages are in flight, as far as this end knows, than ever before.
 void RingWriter::note_depth() {
   reclaim();
-  if (messages_ > high_water_) {
-    high_water_ = messages_;
+  if (messages() > high_water_) {
+    high_water_ = messages();
     channel_->high_water.store(high_water_, std::memory_order_relaxed);
   }
   watched_ = std::max(high_water_, kSampledDepth);
@@ -96,27 +191,26 @@ void RingWriter::note_depth() {
 std::byte* RingWriter::reserve(std::uint64_t length) {
   const auto at = heap_.allocate(length);
   if (!at) return nullptr;
-  ++messages_;
   ++loans_;
-  bytes_ += length;
+  lent_bytes_ += length;
+  find_limits();
   return arena_.base() + *at;
 }
 
-void RingWriter::send_reserved(std::byte* memory, std::uint64_t length, std::uint32_t type) {
-  // It was counted by `reserve`, and `publish` counts again.
-  --messages_;
+void RingWriter::end_loan(std::uint64_t length) {
   --loans_;
-  bytes_ -= length;
+  lent_bytes_ -= length;
+  find_limits();
+}
+
+void RingWriter::send_reserved(std::byte* memory, std::uint64_t length, std::uint32_t type) {
+  end_loan(length);
   const auto at = static_cast<Offset>(memory - arena_.base());
-  publish_out_of_line(
-      at, length, length, type,
-      {.heap_at = at, .heap_length = length, .message_bytes = length, .last = true});
+  publish_elsewhere({.at = at, .length = length}, length, type);
 }
 
 void RingWriter::cancel(std::byte* memory, std::uint64_t length) {
-  --messages_;
-  --loans_;
-  bytes_ -= length;
+  end_loan(length);
   heap_.free(static_cast<Offset>(memory - arena_.base()), length);
 }
 
@@ -139,33 +233,40 @@ void RingWriter::append(const void* data, std::uint64_t length) {
   assert(length <= streaming_.left);
   const auto* bytes = static_cast<const std::byte*>(data);
   while (length > 0) {
-    std::uint64_t done = append_to_data_area(bytes, length);
+    std::uint64_t done = append_to_tape(bytes, length);
     if (done == 0) done = append_to_heap(bytes, length);
     bytes += done;
     length -= done;
   }
 }
 
-/// One fragment by way of the data area; 0 when the receiver lags and the heap is to be used.
-std::uint64_t RingWriter::append_to_data_area(const std::byte* data, std::uint64_t length) {
+/// One fragment by way of the tape; 0 when the receiver lags and the heap is to be used.
+std::uint64_t RingWriter::append_to_tape(const std::byte* data, std::uint64_t length) {
   if (streaming_.gathering > 0) return 0;  // what gathers in the heap comes first
   const auto piece = std::min(length, kFragment);
+  const auto form = piece <= tape::kNearBytes ? tape::Form::kNear : tape::Form::kAligned;
+  auto place = place_for(form, piece);
+  if (!fits(place)) {
+    if (!receiver_keeps_up()) return 0;
+    place = place_for(form, piece);
+    if (!fits(place)) return 0;
+  }
   const bool last = piece == streaming_.left;
-  const auto allocate = [&] { return last || spare_slots() ? allocate_data(piece) : nullptr; };
-  std::byte* memory = allocate();
-  if (memory == nullptr && receiver_keeps_up()) memory = allocate();
-  if (memory == nullptr) return 0;
-  std::memcpy(memory, data, piece);
+  note_message_length(place, streaming_.length);
+  std::memcpy(memory_at(tape::payload_at(form, place.at)), data, piece);
   streaming_.left -= piece;
   if (last) give_unused_heap_back();
-  publish_out_of_line(static_cast<Offset>(memory - arena_.base()), piece, streaming_.length,
-                      streaming_.type | (last ? 0 : kMoreFollows),
-                      {.message_bytes = last ? streaming_.length : 0, .last = last});
+  const auto kind = streaming_.type | (last ? 0 : kMoreFollows);
+  publish(place, tape::published(form, kind, piece),
+          {.end = place.end,
+           .message_bytes = last ? static_cast<std::uint32_t>(streaming_.length) : 0,
+           .last = last,
+           .elsewhere = false});
   return piece;
 }
 
-/// Gathers bytes in the heap, and publishes them as a fragment when they are many enough and a slot
-/// can be spared, or when they are the end of the message.
+/// Gathers bytes in the heap, and publishes them as a fragment when they are many enough and a
+/// record can be spared, or when they are the end of the message.
 std::uint64_t RingWriter::append_to_heap(const std::byte* data, std::uint64_t length) {
   auto& s = streaming_;
   const auto wanted = s.gathering < kHeapFragment ? kHeapFragment - s.gathering : length;
@@ -175,18 +276,16 @@ std::uint64_t RingWriter::append_to_heap(const std::byte* data, std::uint64_t le
   s.gathering += piece;
   s.left -= piece;
   const bool last = s.left == 0;
-  if (!last && s.gathering >= kHeapFragment && !spare_slots()) reclaim();
-  if (last || (s.gathering >= kHeapFragment && spare_slots())) {
+  const auto spared = [&] { return fits(place_for(tape::Form::kElsewhere, 0)); };
+  if (!last && s.gathering >= kHeapFragment && !spared()) reclaim();
+  if (last || (s.gathering >= kHeapFragment && spared())) {
     const auto length_published = s.gathering;
     const Offset at = s.heap_at + s.heap_used - length_published;
     s.heap_used = in_lines(s.heap_used);
     s.gathering = 0;
     if (last) give_unused_heap_back();
-    publish_out_of_line(at, length_published, s.length, s.type | (last ? 0 : kMoreFollows),
-                        {.heap_at = at,
-                         .heap_length = length_published,
-                         .message_bytes = last ? s.length : 0,
-                         .last = last});
+    publish_elsewhere({.at = at, .length = length_published}, s.length,
+                      s.type | (last ? 0 : kMoreFollows));
   }
   return piece;
 }
@@ -199,17 +298,6 @@ void RingWriter::give_unused_heap_back() {
 void RingWriter::close() {
   channel_->sender_closed.store(1, std::memory_order_release);
   ring(*receiver_);
-}
-
-/// The data area is used like a tape that wraps; a block is never split. When nothing is in it, it
-/// starts at its beginning again, so that a queue that keeps up lives in the same few cache lines.
-std::byte* RingWriter::allocate_data(std::uint64_t length) {
-  const auto size = in_lines(length);
-  const auto start = data_start(size);
-  if (data_head_ == data_tail_) data_tail_ = start;
-  if (start + size - data_tail_ > data_size_) return nullptr;
-  data_head_ = start + size;
-  return data_ + start % data_size_;
 }
 
 bool RingWriter::receiver_keeps_up() {
@@ -228,22 +316,35 @@ void RingWriter::reclaim() {
   // and what it says is not acted upon.
   if (receiver_closed()) released = head_;
   if (released > head_) return;
-  while (reclaimed_ < released) take_back(reclaimed_++);
+  while (oldest_ != youngest_) {
+    const Flight& flight = flights_[oldest_ & flight_mask_];
+    if (flight.end > released) break;
+    take_back(flight);
+    ++oldest_;
+  }
+  deepest_ = std::max(deepest_, head_ - reclaimed_);
+  const auto run = head_ & (tape_size_ - 1);
+  const bool far = run >= std::max({kShortestLap, 4 * deepest_, 2 * kept_free()});
+  if (far && reclaimed_ == head_) lap_end_ = head_;
+  find_limits();
 }
 
-void RingWriter::take_back(std::uint64_t n) {
-  const Fragment& fragment = fragments_[n & (slot_count_ - 1)];
-  data_tail_ = fragment.data_end;
-  if (fragment.heap_length > 0) {
-    return_to_host(arena_.base() + fragment.heap_at, fragment.heap_length);
-    heap_.free(fragment.heap_at, fragment.heap_length);
+void RingWriter::take_back(const Flight& flight) {
+  reclaimed_ = flight.end;
+  if (flight.elsewhere) {
+    take_back(blocks_.front());
+    blocks_.pop_front();
   }
-  if (fragment.shared != nullptr) drop_hold(*fragment.shared);
-  if (fragment.last) {
+  if (flight.last) {
     ++returned_;
-    --messages_;
-    bytes_ -= fragment.message_bytes;
+    returned_bytes_ += flight.message_bytes;
   }
+}
+
+void RingWriter::take_back(const Block& block) {
+  if (block.shared != nullptr) return drop_hold(*block.shared);
+  return_to_host(arena_.base() + block.at, block.length);
+  heap_.free(block.at, block.length);
 }
 
 }  // namespace mvm::queue

@@ -311,7 +311,7 @@ void ShelfReader::State::tell_returned(std::uint32_t slot) {
     }
   }
   // Pairs with the fence of a sender that goes to sleep for want of room.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  fence_before_looking_at(*sender);
   if (channel.sender_waiting.load(std::memory_order_relaxed) != 0) ring(*sender);
 }
 

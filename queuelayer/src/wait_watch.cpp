@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <fstream>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include <mvm/base/text.hpp>
+#include <mvm/queuelayer/tape.hpp>
 #include <mvm/queuelayer/wait_board.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
@@ -57,19 +59,16 @@ bool has_living_children(pid_t pid) {
   return found;
 }
 
-/// Fragments that were ever put into a ring, as far as they can be seen.
+/// Position on a ring's tape behind the last record that can be seen.
 std::uint64_t published(const Arena& arena, std::uint32_t channel) {
   const ChannelRecord& record = arena.channel(channel);
-  auto n = record.released.load(std::memory_order_acquire);
-  const std::uint64_t slot_count = record.slot_count;
-  const auto* slots =
-      reinterpret_cast<const Slot*>(arena.find(record.slots, slot_count * sizeof(Slot)));
-  if (slots == nullptr) return n;
-  for (std::uint64_t i = 0; i < slot_count; ++i, ++n) {
-    const auto stamp = slots[n & (slot_count - 1)].stamp.load(std::memory_order_acquire);
-    if (stamp != stamp_published(n)) break;
-  }
-  return n;
+  const auto released = record.released.load(std::memory_order_acquire);
+  const auto tape_size = record.tape_size;
+  const auto* tape = arena.find(record.tape, tape_size);
+  if (tape == nullptr || !std::has_single_bit(tape_size)) return released;
+  tape::Walk walk(tape, tape_size, released);
+  while (walk.next() != 0) continue;
+  return walk.position();
 }
 
 bool has_published(const Arena& arena, std::uint32_t channel) {
@@ -87,20 +86,21 @@ bool is_hidden(const PortSpec& port) {
   return port.name.starts_with(kHiddenMark);
 }
 
-/// Something lies there for a receive that has taken `seen` fragments, or nothing will ever come.
+/// Something lies there for a receive that has taken what lies before `seen`, on all rings
+/// together; or nothing will ever come.
 bool can_receive(const Arena& arena, std::span<const std::uint32_t> channels, std::uint64_t seen) {
-  std::uint64_t fragments = 0;
+  std::uint64_t positions = 0;
   bool all_closed = true;
   for (const auto channel : channels) {
     const ChannelRecord& record = arena.channel(channel);
     if (record.sender_closed.load(std::memory_order_acquire) == 0) all_closed = false;
     if (record.kind == ChannelKind::kRing) {
-      fragments += published(arena, channel);
+      positions += published(arena, channel);
     } else if (has_published(arena, channel)) {
       return true;
     }
   }
-  return all_closed || fragments != seen;
+  return all_closed || positions != seen;
 }
 
 /// There is room in this channel for a send that had seen so much of it given back, or nobody will

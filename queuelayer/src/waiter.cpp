@@ -2,6 +2,7 @@
 #include <mvm/queuelayer/waiter.hpp>
 
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -34,12 +35,8 @@ void futex_wake_all(std::atomic<std::uint32_t>& word) {
 
 }  // namespace
 
-void pause_core() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
+bool join_group_fences() {
+  return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0;
 }
 
 void ring_slowly(EndpointRecord& endpoint) {
@@ -73,15 +70,25 @@ void start(GroupClock& clock) {
 }
 
 bool Waiter::Patience::more() {
-  ++rounds_;
   if (shares_core_) {
-    if (rounds_ > kYieldRounds) return false;
+    if (++rounds_ > kYieldRounds) return false;
     ::sched_yield();
     return true;
   }
   if (rounds_ > kSpinRounds) return false;
-  pause_core();
+  for (std::uint32_t i = 0; i < pace_.first; ++i) pause_core();
+  rounds_ += pace_.first;
+  pace_.first = std::min(2 * pace_.first, pace_.most);
   return true;
+}
+
+Waiter::Sleeper::Sleeper(EndpointRecord& endpoint) : endpoint_(endpoint) {
+  endpoint_.sleepers.fetch_add(1, std::memory_order_relaxed);
+  if (endpoint_.ringers_fence != 0) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  } else {
+    ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
+  }
 }
 
 Waiter::BlockedTime::BlockedTime(std::int64_t& total_ns)

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "task.hpp"
 
@@ -90,7 +91,7 @@ void count_blocked(const Inlets& inlets, std::int64_t nanoseconds) {
 /// Waits for a fragment on any of the inlets and takes it. Null: nothing in time, or the end.
 template <typename Inlets, typename Next>
 Inlet* take_first(Task& task, const Inlets& inlets, const queue::WaitSubject& waiting, Next&& next,
-                  Piece& piece, std::int64_t timeout_ns, Got& got) {
+                  queue::Pace pace, Piece& piece, std::int64_t timeout_ns, Got& got) {
   const auto deadline = task.deadline(timeout_ns);
   for (;;) {
     Inlet* inlet = next();
@@ -103,7 +104,7 @@ Inlet* take_first(Task& task, const Inlets& inlets, const queue::WaitSubject& wa
       };
       const auto describe = [&] { return subject_of(inlets, waiting.kind, waiting.subject); };
       std::int64_t blocked_ns = 0;
-      const bool woken = task.waiter().wait(ready, until, describe, blocked_ns);
+      const bool woken = task.waiter().at(pace).wait(ready, until, describe, blocked_ns);
       count_blocked(inlets, blocked_ns);
       if (!woken && until == deadline) {
         got = all_ended(inlets) ? Got::kEnd : Got::kNothing;
@@ -122,16 +123,55 @@ Inlet* take_first(Task& task, const Inlets& inlets, const queue::WaitSubject& wa
   }
 }
 
-Inlet* take_first(Port& port, Piece& piece, std::int64_t timeout_ns, Got& got) {
-  auto& state = PortAccess::state(port);
+/// A sender who brought several messages since the last wait will bring more while this one looks
+/// away, and is quicker for it.
+queue::Pace next_pace(PortState& state) {
+  constexpr std::uint64_t kSeveral = 2;
+  constexpr std::uint32_t kLongest = 16;
+  const auto records = state.express_in->reader.ring()->records();
+  const bool several = records - std::exchange(state.records_before, records) > kSeveral;
+  const auto pauses = state.pace.first;
+  state.pace.first = several ? std::min(2 * pauses, kLongest) : std::max(pauses / 2, 1u);
+  state.pace.most = state.pace.first;
+  return state.pace;
+}
+
+/// Looks for a message that is about to come: waits too short for the waiter to be asked.
+Taken take_soon(PortState& state, queue::RingReader& ring, Piece& piece) {
+  constexpr std::uint32_t kSoon = 64;
+  const auto pauses = next_pace(state).first;
+  for (std::uint32_t round = 0; round < kSoon; round += pauses) {
+    for (std::uint32_t i = 0; i < pauses; ++i) queue::pause_core();
+    const auto taken = ring.take(piece);
+    if (taken != Taken::kNothing) return taken;
+  }
+  return Taken::kNothing;
+}
+
+[[gnu::noinline]] Inlet* wait_for_first(PortState& state, Piece& piece, std::int64_t timeout_ns,
+                                        Got& got) {
   if (state.inlets.empty()) {
     throw error(state.task->name() + ", port " + state.name +
                 ": nothing can be received here, the topology has no edge that arrives");
   }
   const auto next = [&] { return next_available(state.inlets, state.turn, state.has_urgency); };
   return take_first(*state.task, state.inlets,
-                    {.kind = queue::WaitKind::kReceive, .subject = state.position}, next, piece,
-                    timeout_ns, got);
+                    {.kind = queue::WaitKind::kReceive, .subject = state.position}, next,
+                    state.pace, piece, timeout_ns, got);
+}
+
+Inlet* take_first(Port& port, Piece& piece, std::int64_t timeout_ns, Got& got) {
+  auto& state = PortAccess::state(port);
+  if (Inlet* express = state.express_in) [[likely]] {
+    auto& ring = *express->reader.ring();
+    auto taken = ring.take(piece);
+    const bool may_wait = timeout_ns != 0 && state.has_own_core;
+    if (taken == Taken::kNothing && may_wait) taken = take_soon(state, ring, piece);
+    if (taken == Taken::kPiece) [[likely]]
+      return express;
+    if (taken == Taken::kCorrupt) refuse_corrupt(*express);
+  }
+  return wait_for_first(state, piece, timeout_ns, got);
 }
 
 /// Takes the fragment after one that said that more follows: its sender is about to publish it.
@@ -171,7 +211,7 @@ bool copy_fragments(Inlet& inlet, Piece piece, std::byte* to, std::uint64_t room
       to += piece.length;
     }
     room -= piece.length;
-    inlet.reader.give_back(inlet.reader.cookie_of(piece), piece.more);
+    inlet.reader.give_back(piece.cookie, piece.more);
     if (!piece.more) {
       if (room != 0 && to != nullptr) refuse_corrupt(inlet);
       return true;
@@ -185,7 +225,7 @@ Block view_of(const Inlet& inlet, const Piece& piece) {
   return {.data = const_cast<std::byte*>(piece.data),
           .size = piece.length,
           .port = inlet.port,
-          .cookie = inlet.reader.cookie_of(piece),
+          .cookie = piece.cookie,
           .owner = const_cast<queue::QueueReader*>(&inlet.reader),
           .type = piece.type,
           .priority = piece.priority,
@@ -233,6 +273,48 @@ bool complete(Inlet& inlet, const Piece& piece, Block& out) {
   return true;
 }
 
+/// The common case of what follows: it is there and is what is wanted.
+[[gnu::always_inline]] inline bool try_copy(Port& port, void* data, std::size_t size,
+                                            std::uint32_t type) {
+  Inlet* express = PortAccess::state(port).express_in;
+  return express != nullptr && express->reader.ring()->try_copy(data, size, type);
+}
+
+/// Copies the next message to memory of `size` bytes; `size` is its length then. Throws mvm::error
+/// when it is shorter than `least`, longer than that memory, or of another type.
+Got copy_next(Port& port, void* data, std::size_t least, std::size_t& size, std::uint32_t type,
+              std::int64_t timeout_ns) {
+  const auto room = size;
+  const auto fits = [&](std::uint64_t length, std::uint32_t sent) {
+    return length <= room && length >= least && (type == 0 || sent == 0 || type == sent);
+  };
+  for (;;) {
+    Piece piece;
+    Got got = Got::kNothing;
+    Inlet* inlet = take_first(port, piece, timeout_ns, got);
+    if (inlet == nullptr) return got;
+    if (inlet->decoder) {
+      Block block;
+      if (!complete(*inlet, piece, block)) continue;
+      const Message releasing(block);
+      size = detail::copy_elements(block, data, room, type);
+      if (size < least) detail::throw_mismatch(block, type, room);
+      return Got::kMessage;
+    }
+    if (!fits(piece.message_length, piece.type)) {
+      Block block = view_of(*inlet, piece);
+      block.size = piece.message_length;
+      block.data = nullptr;
+      copy_fragments(*inlet, piece, nullptr, piece.message_length);
+      detail::throw_mismatch(block, type, room);
+    }
+    if (copy_fragments(*inlet, piece, static_cast<std::byte*>(data), piece.message_length)) {
+      size = piece.message_length;
+      return Got::kMessage;
+    }
+  }
+}
+
 }  // namespace
 
 namespace detail {
@@ -249,33 +331,14 @@ Got receive(Port& port, Block& out, std::int64_t timeout_ns) {
 
 Got receive_into(Port& port, void* data, std::size_t& size, std::uint32_t type,
                  std::int64_t timeout_ns) {
-  const auto fits = [&](std::uint64_t length, std::uint32_t sent) {
-    return length <= size && (type == 0 || sent == 0 || type == sent);
-  };
-  for (;;) {
-    Piece piece;
-    Got got = Got::kNothing;
-    Inlet* inlet = take_first(port, piece, timeout_ns, got);
-    if (inlet == nullptr) return got;
-    if (inlet->decoder) {
-      Block block;
-      if (!complete(*inlet, piece, block)) continue;
-      const Message releasing(block);
-      size = copy_elements(block, data, size, type);
-      return Got::kMessage;
-    }
-    if (!fits(piece.message_length, piece.type)) {
-      Block block = view_of(*inlet, piece);
-      block.size = piece.message_length;
-      block.data = nullptr;
-      copy_fragments(*inlet, piece, nullptr, piece.message_length);
-      throw_mismatch(block, type, size);
-    }
-    if (copy_fragments(*inlet, piece, static_cast<std::byte*>(data), piece.message_length)) {
-      size = piece.message_length;
-      return Got::kMessage;
-    }
-  }
+  if (try_copy(port, data, size, type)) return Got::kMessage;
+  return copy_next(port, data, 0, size, type, timeout_ns);
+}
+
+Got receive_value(Port& port, void* data, std::size_t size, std::uint32_t type,
+                  std::int64_t timeout_ns) {
+  if (try_copy(port, data, size, type)) return Got::kMessage;
+  return copy_next(port, data, size, size, type, timeout_ns);
 }
 
 void release(Block& block) noexcept {
@@ -297,7 +360,7 @@ Got receive_any(Job& job, Block& out, std::int64_t timeout_ns) {
     Piece piece;
     Got got = Got::kNothing;
     Inlet* inlet = take_first(task, task.inlets, {.kind = queue::WaitKind::kReceiveAny}, next,
-                              piece, timeout_ns, got);
+                              queue::Pace(), piece, timeout_ns, got);
     if (inlet == nullptr) return got;
     if (complete(*inlet, piece, out)) return Got::kMessage;
   }

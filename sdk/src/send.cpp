@@ -83,7 +83,7 @@ bool wait_for(const Room& room, PortState& state, std::size_t size, std::int64_t
     const auto ready = [&] { return room.is_there() || (!polls && room.lacks_memory()); };
     auto& awaited = room.awaited();
     std::int64_t blocked_ns = 0;
-    const bool in_time = task.waiter().wait(ready, until, describe, blocked_ns);
+    const bool in_time = task.waiter().at(queue::kForRoom).wait(ready, until, describe, blocked_ns);
     if (blocked_ns > 0) awaited.count_blocked(blocked_ns);
     if (polls) task.take_memory_back();
     if (room.is_there()) return true;
@@ -125,6 +125,33 @@ queue::MessageTerms terms_for(const PortState& state, const detail::SendTerms& t
               terms.deadline_ns < 0 ? queue::kNever : state.task->deadline(terms.deadline_ns)};
 }
 
+/// A send that may have to wait, to choose among queues, or to be refused.
+bool send_by_rules(Port& port, const void* data, std::size_t size, std::uint32_t type,
+                   const detail::SendTerms& terms) {
+  auto& state = PortAccess::state(port);
+  check_sendable(state, size);
+  auto& writer = *state.writer;
+  queue::OutgoingMessage message{
+      .data = data, .length = size, .type = type, .terms = terms_for(state, terms), .key = {}};
+  if (terms.has_key) message.key = terms.key;
+  if (auto aimed = writer.aim(message); !aimed) refuse(state, aimed.error().message);
+  auto deadline = state.task->deadline(terms.timeout_ns);
+  for (;;) {
+    if (!wait_for(RoomToSend{writer}, state, size, deadline)) return false;
+    switch (writer.deliver()) {
+      case PortWriter::Delivered::kAll:
+        return true;
+      case PortWriter::Delivered::kClosed:
+        detail::throw_closed(port);
+      case PortWriter::Delivered::kRefused:
+        if (terms.timeout_ns == 0) return false;
+        throw_full(state);
+      case PortWriter::Delivered::kTryAgain:
+        deadline = queue::kNoDeadline;  // some receivers have it: the others must get it
+    }
+  }
+}
+
 /// Where loans lie when the queue cannot lend: the message is copied when it is sent.
 void* allocate_lines(std::size_t size) {
   return ::operator new(std::max<std::size_t>(size, 1), std::align_val_t{queue::kLine});
@@ -141,28 +168,11 @@ namespace detail {
 bool send(Port& port, const void* data, std::size_t size, std::uint32_t type,
           const SendTerms& terms) {
   auto& state = PortAccess::state(port);
-  check_sendable(state, size);
   state.task->note_sender();
-  auto& writer = *state.writer;
-  queue::OutgoingMessage message{
-      .data = data, .length = size, .type = type, .terms = terms_for(state, terms), .key = {}};
-  if (terms.has_key) message.key = terms.key;
-  if (auto aimed = writer.aim(message); !aimed) refuse(state, aimed.error().message);
-  auto deadline = state.task->deadline(terms.timeout_ns);
-  for (;;) {
-    if (!wait_for(RoomToSend{writer}, state, size, deadline)) return false;
-    switch (writer.deliver()) {
-      case PortWriter::Delivered::kAll:
-        return true;
-      case PortWriter::Delivered::kClosed:
-        throw_closed(port);
-      case PortWriter::Delivered::kRefused:
-        if (terms.timeout_ns == 0) return false;
-        throw_full(state);
-      case PortWriter::Delivered::kTryAgain:
-        deadline = queue::kNoDeadline;  // some receivers have it: the others must get it
-    }
-  }
+  auto* express = state.express_out;
+  if (express != nullptr && express->try_write(data, size, type)) [[likely]]
+    return true;
+  return send_by_rules(port, data, size, type, terms);
 }
 
 Block loan(Port& port, std::size_t size) {
@@ -227,6 +237,7 @@ void drop_loan(Block& block) noexcept {
 void Port::close() {
   auto& state = PortAccess::state(*this);
   state.closed = true;
+  state.express_out = nullptr;
   state.writer->close();
 }
 

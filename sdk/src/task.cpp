@@ -53,7 +53,7 @@ void PortAccess::destroy(Port* port) {
   delete port;
 }
 
-thread_local std::uint64_t Task::last_sent_for = 0;
+constinit thread_local std::uint64_t Task::last_sent_for = 0;
 
 Task::Task(int argc, char** argv) : serial_(next_serial()) {
   for (int i = 1; i < argc; ++i) arguments.emplace_back(argv[i]);
@@ -129,6 +129,12 @@ void Task::open_port(const queue::PortRecord& record, std::uint32_t position) {
     const auto type = static_cast<queue::QueueType>(arena_->channel(channel).type);
     state->has_urgency |=
         type == queue::QueueType::kPriority || type == queue::QueueType::kDeadline;
+  }
+  state->express_out = state->writer->sole_ring();
+  state->has_own_core = endpoint_->shares_core == 0;
+  if (state->inlets.size() == 1) {
+    Inlet& inlet = *state->inlets.front();
+    if (inlet.reader.ring() != nullptr && !inlet.decoder) state->express_in = &inlet;
   }
 }
 

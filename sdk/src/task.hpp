@@ -43,6 +43,16 @@ struct PortState {
   std::size_t turn = 0;      ///< of the inlets, for fairness
   bool has_urgency = false;  ///< messages of different inlets are compared before the turn counts
   bool closed = false;       ///< by this task
+
+  /// Where messages can go without further thought: the only queue that leaves here, a plain one.
+  queue::RingWriter* express_out = nullptr;
+  /// Likewise where they come from.
+  Inlet* express_in = nullptr;
+  bool has_own_core = false;
+  /// How waits for `express_in` look, and what had been taken when the last one began: a sender who
+  /// had brought much since is left alone a little longer.
+  queue::Pace pace;
+  std::uint64_t records_before = 0;
 };
 
 /// Reaches what `Port` keeps from jobs.
@@ -120,7 +130,7 @@ class Task {
   const std::uint64_t serial_;       ///< of the tasks of this process, of which there is mostly one
   /// The task that this thread sent for last. Looked at by every send, so it is looked up once,
   /// when the program is loaded.
-  [[gnu::tls_model("initial-exec")]] static thread_local std::uint64_t last_sent_for;
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local std::uint64_t last_sent_for;
 };
 
 /// Makes an uncaught `mvm::closed` or `mvm::error` end the task with a message instead of a core.

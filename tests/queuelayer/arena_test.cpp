@@ -78,9 +78,13 @@ TEST(Arena, HoldsWhatThePlanSays) {
     EXPECT_EQ(record.id, spec.id);
     EXPECT_EQ(record.capacity, spec.queue.capacity);
     EXPECT_EQ(record.byte_capacity, spec.queue.bytes.count);
-    EXPECT_TRUE(std::has_single_bit(record.slot_count));
-    EXPECT_GT(record.slot_count, record.capacity);
-    if (record.kind == ChannelKind::kRing) EXPECT_GE(record.data_size, record.byte_capacity);
+    if (record.kind == ChannelKind::kRing) {
+      EXPECT_TRUE(std::has_single_bit(record.tape_size));
+      EXPECT_GE(record.tape_size, 2 * tape::kElsewhereBytes * record.capacity);
+    } else {
+      EXPECT_TRUE(std::has_single_bit(record.slot_count));
+      EXPECT_GT(record.slot_count, record.capacity);
+    }
     EXPECT_EQ(record.sender, spec.sender);
     EXPECT_EQ(record.kind, spec.receivers.size() > 1 ? ChannelKind::kShelf : ChannelKind::kRing);
     EXPECT_TRUE(std::ranges::equal(arena.list<std::uint32_t>(record.receivers), spec.receivers));
@@ -89,7 +93,7 @@ TEST(Arena, HoldsWhatThePlanSays) {
   }
 }
 
-/// Slots, data areas and heaps lie inside, where they should begin, and never on each other.
+/// Tapes, slots and heaps lie inside, where they should begin, and never on each other.
 TEST(Arena, GivesEverythingAPlaceOfItsOwn) {
   const auto arena = make_arena(small_plan());
   std::map<Offset, Offset> places;  // begin → end
@@ -104,8 +108,7 @@ TEST(Arena, GivesEverythingAPlaceOfItsOwn) {
   for (std::uint32_t c = 0; c < arena.channel_count(); ++c) {
     const auto& channel = arena.channel(c);
     if (channel.kind == ChannelKind::kRing) {
-      claim(channel.slots, channel.slot_count * sizeof(Slot), kLine);
-      claim(channel.data, channel.data_size, kLine);
+      claim(channel.tape, channel.tape_size, kLine);
     } else {
       claim(channel.slots, channel.slot_count * sizeof(ShelfSlot), 2 * kLine);
       claim(channel.announced, channel.slot_count * sizeof(std::uint64_t), 8);

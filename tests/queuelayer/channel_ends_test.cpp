@@ -166,11 +166,11 @@ TEST(ChannelEnds, CountsALargeMessageOnce) {
   Piece piece;
   ASSERT_EQ(receiver.take(piece), Received::kMessage);
   ASSERT_TRUE(piece.more);
-  receiver.reader().give_back(receiver.reader().cookie_of(piece), piece.more);
+  receiver.reader().give_back(piece.cookie, piece.more);
   EXPECT_EQ(group.figures().left, 1u);  // a part of it was copied out
   do {
     ASSERT_EQ(receiver.take(piece), Received::kMessage);
-    receiver.reader().give_back(receiver.reader().cookie_of(piece), piece.more);
+    receiver.reader().give_back(piece.cookie, piece.more);
   } while (piece.more);
   EXPECT_EQ(group.figures().dequeued, 1u);
   EXPECT_EQ(group.figures().left, 0u);
@@ -234,7 +234,7 @@ TEST(ChannelEnds, SumsHoldWhileCompetitorsDie) {
       } else if (act < 70) {
         Piece piece;
         if (reader.take(piece) != Taken::kPiece) continue;
-        held[task].push_back(reader.cookie_of(piece));
+        held[task].push_back(piece.cookie);
       } else if (act < 98 || task == 5) {
         if (held[task].empty()) continue;
         const auto i = random_below(random, held[task].size());
@@ -279,8 +279,8 @@ TEST(ChannelEnds, LooksAtNothingInTheArenaButCountersAndStamps) {
   auto sender = group.sender(0);
   send_some(sender, 3);
   auto& record = group.arena.channel(0);
-  record.slots = ~Offset{0};
-  record.slot_count = 0;
+  record.tape = ~Offset{0};
+  record.tape_size = 0;
   record.receivers.count = ~0u;
   record.sender = 1'000'000;
   EXPECT_EQ(group.figures().left, 3u);

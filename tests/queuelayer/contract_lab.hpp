@@ -134,7 +134,7 @@ struct Lane {
       auto& reader = receiver->reader();
       if (reader.take(piece) != Taken::kPiece) return {};
       std::string bytes(reinterpret_cast<const char*>(piece.data), piece.length);
-      reader.give_back(reader.cookie_of(piece), false);
+      reader.give_back(piece.cookie, false);
       ++received;
       return bytes;
     }

@@ -139,7 +139,7 @@ int receive_all(const Arena& arena, Story& story, std::uint32_t self, bool compe
       if (result != Received::kMessage) return kWrong;
       message.append(reinterpret_cast<const char*>(piece.data), piece.length);
       if (!piece.more) break;
-      receiver.reader().give_back(receiver.reader().cookie_of(piece), true);
+      receiver.reader().give_back(piece.cookie, true);
     }
     const auto number = number_of(message);
     if (!number || *number >= kMessages || message.size() != length_of(*number)) return kWrong;
@@ -147,7 +147,7 @@ int receive_all(const Arena& arena, Story& story, std::uint32_t self, bool compe
       return kOvertaken;
     }
     last = *number;
-    held.push_back({*number, receiver.reader().cookie_of(piece)});
+    held.push_back({*number, piece.cookie});
   }
 }
 

@@ -54,11 +54,11 @@ TEST_P(Link, HoldsACapacityFromEndToEnd) {
     std::vector<Piece> views(3);
     for (auto& view : views) ASSERT_EQ(receiver.take(view), Received::kMessage);
     ASSERT_FALSE(sender.writer().ready(0));
-    receiver.reader().give_back(views[0].number, false);
+    receiver.reader().give_back(views[0].cookie, false);
     ASSERT_EQ(sender.send("more"), Posted::kYes);
     ASSERT_FALSE(sender.writer().ready(0));
-    receiver.reader().give_back(views[1].number, false);
-    receiver.reader().give_back(views[2].number, false);
+    receiver.reader().give_back(views[1].cookie, false);
+    receiver.reader().give_back(views[2].cookie, false);
     std::string got;
     ASSERT_EQ(receiver.receive(got), Received::kMessage);
     ASSERT_EQ(got, "more");
@@ -75,7 +75,7 @@ TEST_P(Link, HoldsACapacityOfBytesFromEndToEnd) {
   Piece view;
   ASSERT_EQ(receiver.take(view), Received::kMessage);
   EXPECT_FALSE(sender.writer().ready(1));
-  receiver.reader().give_back(receiver.reader().cookie_of(view), false);
+  receiver.reader().give_back(view.cookie, false);
   ASSERT_EQ(sender.wait_for_room(600), Posted::kYes);
   EXPECT_FALSE(sender.writer().ready(601));
 }
@@ -215,7 +215,7 @@ TEST_P(Link, SharesAQueueBetweenMachines) {
         ASSERT_EQ(received, Received::kMessage);
         ASSERT_FALSE(piece.more);  // the rest could go to another
         const std::string got(reinterpret_cast<const char*>(piece.data), piece.length);
-        receiver.reader().give_back(receiver.reader().cookie_of(piece), false);
+        receiver.reader().give_back(piece.cookie, false);
         const auto number = number_of(got);
         ASSERT_TRUE(number) << "task " << task << " got " << got.size() << " bytes";
         ++seen[*number];

@@ -62,7 +62,7 @@ class TwoCopies {
 void receive_one(QueueReader& reader) {
   Piece piece;
   ASSERT_EQ(reader.take(piece), Taken::kPiece);
-  reader.give_back(reader.cookie_of(piece), false);
+  reader.give_back(piece.cookie, false);
 }
 
 TEST(PortWriter, RefusesForAllQueuesWhenOneIsFull) {

@@ -93,7 +93,7 @@ class BlockingReceiver {
         const auto taken = take(piece);
         if (taken != Received::kMessage) return taken;
         message.append(reinterpret_cast<const char*>(piece.data), piece.length);
-        reader_.give_back(reader_.cookie_of(piece), piece.more);
+        reader_.give_back(piece.cookie, piece.more);
       } while (piece.more);
       if (message.size() == piece.message_length) return Received::kMessage;
       return Received::kCorrupt;

@@ -10,9 +10,18 @@
 namespace mvm::queue {
 namespace {
 
+/// Sends a message that lies in the heap.
+void lend(Lab& lab, std::uint64_t length) {
+  auto* memory = lab.writer().reserve(length);
+  ASSERT_NE(memory, nullptr);
+  ASSERT_EQ(lab.writer().send_reserved(memory, length, 0, {}), Sent::kDone);
+}
+
 enum class Damage {
-  kInlineTooLong,
-  kInlineWithMore,
+  kShortTooLong,
+  kShortWithMore,
+  kNearTooLong,
+  kNoRecord,
   kOutside,
   kTooLong,
   kLongerThanItsMessage,
@@ -20,35 +29,48 @@ enum class Damage {
 };
 
 class Corruption : public testing::TestWithParam<Damage> {};
-INSTANTIATE_TEST_SUITE_P(Slots, Corruption,
-                         testing::Values(Damage::kInlineTooLong, Damage::kInlineWithMore,
-                                         Damage::kOutside, Damage::kTooLong,
-                                         Damage::kLongerThanItsMessage, Damage::kOverLimit));
+INSTANTIATE_TEST_SUITE_P(Records, Corruption,
+                         testing::Values(Damage::kShortTooLong, Damage::kShortWithMore,
+                                         Damage::kNearTooLong, Damage::kNoRecord, Damage::kOutside,
+                                         Damage::kTooLong, Damage::kLongerThanItsMessage,
+                                         Damage::kOverLimit));
 
-TEST_P(Corruption, OfASlotIsNoticed) {
-  const auto damage = GetParam();
+TEST_P(Corruption, OfARecordIsNoticed) {
+  using tape::Form;
   Lab lab(1, room_for(4));
-  const bool in_line = damage == Damage::kInlineTooLong || damage == Damage::kInlineWithMore;
-  lab.write(pattern(0, in_line ? 20 : 200));
-  Slot& slot = lab.slot(0);
-  switch (damage) {
-    case Damage::kInlineTooLong:
-      slot.length = 49;
+  auto* words = reinterpret_cast<std::uint64_t*>(lab.tape());
+  switch (GetParam()) {
+    case Damage::kShortTooLong:
+      lab.write(pattern(0, 8));
+      words[0] = tape::published(Form::kShort, 0, 9);
       break;
-    case Damage::kInlineWithMore:
-      slot.kind |= kMoreFollows;
+    case Damage::kShortWithMore:
+      lab.write(pattern(0, 8));
+      words[0] |= kMoreFollows;
+      break;
+    case Damage::kNearTooLong:
+      lab.write(pattern(0, 100));
+      words[0] = tape::published(Form::kNear, 0, tape::kFragment + 1);
+      break;
+    case Damage::kNoRecord:
+      lab.write(pattern(0, 100));
+      words[0] = tape::given_back(words[0]);
       break;
     case Damage::kOutside:
-      slot.out_of_line.at = lab.arena().size().count - 199;
+      lend(lab, 200);
+      words[2] = lab.arena().size().count - 199;
       break;
     case Damage::kTooLong:
-      slot.length = ~0u;
+      lend(lab, 200);
+      words[3] = ~0u;
       break;
     case Damage::kLongerThanItsMessage:
-      slot.out_of_line.message_length = 199;
+      lend(lab, 200);
+      words[1] = 199;
       break;
     case Damage::kOverLimit:
-      slot.out_of_line.message_length = kMaxMessage.count + 1;
+      lend(lab, 200);
+      words[1] = kMaxMessage.count + 1;
       break;
   }
   Piece piece;
@@ -62,8 +84,7 @@ TEST(Scribbled, NeverLeavesTheArena) {
     Lab lab(1, room_for(8, 4_KiB));
     for (std::uint64_t i = 0; i < 6; ++i) lab.write(pattern(i, random_below(random, 600)));
     for (int wound = 0; wound < 20; ++wound) {
-      auto* bytes = reinterpret_cast<unsigned char*>(&lab.slot(random_below(random, 16)));
-      bytes[random_below(random, sizeof(Slot))] = static_cast<unsigned char>(random());
+      lab.tape()[random_below(random, 1024)] = static_cast<std::byte>(random());
     }
     for (int i = 0; i < 20; ++i) {
       Piece piece;
@@ -71,7 +92,7 @@ TEST(Scribbled, NeverLeavesTheArena) {
       if (taken != Taken::kPiece) break;
       const auto at = static_cast<Offset>(piece.data - lab.arena().base());
       ASSERT_NE(lab.arena().find(at, piece.length), nullptr) << "seed " << seed + run;
-      lab.reader().give_back(lab.reader().cookie_of(piece), piece.more);
+      lab.reader().give_back(piece.cookie, piece.more);
     }
     (void)lab.writer().ready(1);
   }

@@ -43,11 +43,10 @@ TEST(RingFragments, ArriveInPiecesOfAnyLength) {
   EXPECT_TRUE(lab.heap().could_allocate(kHeapPerEndpoint.count));
 }
 
-/// Pieces that are a little longer than a fragment make twice as many as the bytes allow.
-TEST(RingFragments, LeaveSlotsForTheMessagesThatFollow) {
-  constexpr std::uint64_t kBytes = 93 * RingWriter::kFragment;  // for which 128 slots do
+/// Pieces that are a little longer than a fragment make many records of different sizes.
+TEST(RingFragments, LeaveRoomForTheMessagesThatFollow) {
+  constexpr std::uint64_t kBytes = 93 * RingWriter::kFragment;
   Lab lab(1, room_for(3, Bytes{kBytes}));
-  ASSERT_EQ(lab.arena().channel(0).slot_count, 128u);
   auto* loan = lab.writer().reserve(50);
   ASSERT_NE(loan, nullptr);
   const auto message = pattern(1, kBytes - 100);

@@ -38,15 +38,12 @@ class Lab {
   BlockingReceiver& receiver(std::size_t i = 0) { return *receivers_[i]; }
   QueueReader& reader(std::size_t i = 0) { return receivers_[i]->reader(); }
   void give_back(const Piece& piece, std::size_t i = 0) {
-    reader(i).give_back(reader(i).cookie_of(piece), piece.more);
+    reader(i).give_back(piece.cookie, piece.more);
   }
   /// Messages that were given back.
   std::uint64_t received() { return arena_.channel(0).dequeued; }
   std::size_t receivers() const { return receivers_.size(); }
-  Slot& slot(std::uint64_t n) {
-    auto* slots = reinterpret_cast<Slot*>(arena_.base() + arena_.channel(0).slots);
-    return slots[n & (arena_.channel(0).slot_count - 1)];
-  }
+  std::byte* tape() { return arena_.base() + arena_.channel(0).tape; }
   void write(const std::string& bytes) {
     ASSERT_TRUE(writer().ready(bytes.size()));
     ASSERT_EQ(writer().send(bytes.data(), bytes.size(), 0, {}), Sent::kDone);

@@ -47,7 +47,7 @@ class WaitWatchTest : public testing::Test {
     QueueReader reader(arena_, channel, self);
     Piece piece;
     ASSERT_EQ(reader.take(piece), Taken::kPiece);
-    reader.give_back(reader.cookie_of(piece), false);
+    reader.give_back(piece.cookie, false);
   }
   control::TaskStatus status() { return watch_.tasks({::getpid(), 0}).at(0); }
   bool can_go_on() { return status().waits.at(0).can_go_on; }

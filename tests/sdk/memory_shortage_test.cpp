@@ -52,7 +52,7 @@ class Group {
     auto& receiver = *receivers_[static_cast<std::size_t>(number)];
     do {
       ASSERT_EQ(receiver.take(piece), Received::kMessage);
-      receiver.reader().give_back(receiver.reader().cookie_of(piece), piece.more);
+      receiver.reader().give_back(piece.cookie, piece.more);
     } while (piece.more);
   }
 

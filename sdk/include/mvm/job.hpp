@@ -210,7 +210,11 @@ class Port {
   /// receiver can get the message whatever this task does next. Throws `closed` when every receiver
   /// is gone; with a key among the terms, when the one receiver of that key is.
   template <typename T>
-  void send(const T& value, const Terms& terms = Terms()) {
+  void send(const T& value) {
+    send_value(value, detail::kNoTerms);
+  }
+  template <typename T>
+  void send(const T& value, const Terms& terms) {
     send_value(value, terms.terms_);
   }
   /// Sends what was lent by this port. Does not copy.

@@ -12,7 +12,7 @@
 namespace mvm::queue {
 
 inline constexpr std::uint64_t kArenaMagic = 0x31'61'6e'65'72'61'6d'76;  // "vmarena1"
-inline constexpr std::uint32_t kLayoutVersion = 2;
+inline constexpr std::uint32_t kLayoutVersion = 3;
 inline constexpr std::size_t kLine = 64;  ///< a cache line; x86-64 and most others
 
 using Offset = std::uint64_t;
@@ -31,39 +31,20 @@ struct ListRef {
   std::uint32_t unused = 0;
 };
 
-/// One message, or one fragment of a message, on its way through a ring. Exactly one cache line, so
-/// that a small message crosses between two cores in one transfer.
-struct alignas(kLine) Slot {
-  /// `stamp_published` of the fragment's number, written last by the sender.
-  std::atomic<std::uint64_t> stamp;
-  std::uint32_t length;  ///< payload bytes in this slot or behind it
-  std::uint32_t kind;    ///< element type of the SDK in the low 30 bits, flags above
-  union {
-    std::byte inline_bytes[48];
-    struct {
-      Offset at;                     ///< of the payload, in the channel's data area or a heap
-      std::uint64_t message_length;  ///< of the whole message; the same in all its fragments
-    } out_of_line;
-  };
-};
-static_assert(sizeof(Slot) == kLine);
-
-inline constexpr std::uint32_t kInlineBytes = 48;
-inline constexpr std::uint32_t kMoreFollows = 1u << 31;  ///< the message goes on in the next slot
-inline constexpr std::uint32_t kOutOfLine = 1u << 30;
+inline constexpr std::uint32_t kMoreFollows = 1u << 31;  ///< the message goes on in the next record
+inline constexpr std::uint32_t kOutOfLine = 1u << 30;    ///< shelf: the payload is not in the slot
 inline constexpr std::uint32_t kTypeMask = kOutOfLine - 1;
 
-/// Stamps. A slot that carries the n-th message of its channel (in a ring: fragment; n from 0) has
-/// the stamp
+/// Stamps. A slot of a shelf that carries the n-th message of its channel has the stamp
 ///     n << 24 | 0              given back
 ///     n << 24 | 1              published, free to take
-///     n << 24 | 2 + receiver   taken by that endpoint (shelves)
-///     n << 24 | 0xfffffe       dropped: nobody received it (shelves)
-///     n << 24 | 0xffffff       taken by the link, and unwanted by the sender since (shelves)
+///     n << 24 | 2 + receiver   taken by that endpoint
+///     n << 24 | 0xfffffe       dropped: nobody received it
+///     n << 24 | 0xffffff       taken by the link, and unwanted by the sender since
 /// so a stamp of an earlier use never looks like one of this use. 2^40 messages are enough for
 /// hours at the fastest rate measured, and an equality that wraps is 2^40 messages away.
-/// Fragments of a ring count from 0. Messages of a shelf count from 1, so that memory that was
-/// never written, "message 0, given back", is not the stamp of any of them.
+/// Messages count from 1, so that memory that was never written, "message 0, given back", is not
+/// the stamp of any of them.
 inline constexpr std::uint64_t kStampShift = 24;
 inline constexpr std::uint64_t kStampStates = (std::uint64_t{1} << kStampShift) - 1;
 inline constexpr std::uint32_t kMaxEndpoints = (1u << kStampShift) - 4;
@@ -128,13 +109,13 @@ struct alignas(kLine) ChannelRecord {
   // Constant once the arena is shared.
   std::uint64_t id;
   ChannelKind kind;
-  std::uint32_t slot_count;     ///< a power of two, larger than `capacity`
+  std::uint32_t slot_count;     ///< shelf: a power of two, larger than `capacity`
   std::uint32_t capacity;       ///< messages
   std::uint32_t sender;         ///< endpoint
   std::uint64_t byte_capacity;  ///< payload
-  Offset slots;                 ///< Slot[slot_count] or ShelfSlot[slot_count]
-  Offset data;                  ///< ring: the data area: payloads too long for a slot
-  std::uint64_t data_size;      ///< a multiple of kLine
+  Offset slots;                 ///< shelf: ShelfSlot[slot_count]
+  Offset tape;                  ///< ring: where messages lie one behind the other, see tape.hpp
+  std::uint64_t tape_size;      ///< a power of two
   ListRef receivers;            ///< of std::uint32_t: endpoints
   TextRef sender_words;         ///< "cell[0].x+", for messages to people
   TextRef receiver_words;
@@ -168,10 +149,11 @@ struct alignas(kLine) ChannelRecord {
   std::atomic<std::uint32_t> sender_waiting;                ///< ring the sender when room appears
 
   // Written by the receiver, read by the sender when it believes the queue full.
-  alignas(kLine) std::atomic<std::uint64_t> released;  ///< ring: fragments; shelf: entries returned
-  std::atomic<std::uint64_t> dequeued;                 ///< messages
-  std::atomic<std::uint64_t> relayed;                  ///< messages released on other machines
-  std::atomic<std::int64_t> receiver_blocked_ns;       ///< in waits that are over
+  alignas(kLine)
+      std::atomic<std::uint64_t> released;  ///< ring: up to this position; shelf: entries returned
+  std::atomic<std::uint64_t> dequeued;      ///< messages
+  std::atomic<std::uint64_t> relayed;       ///< messages released on other machines
+  std::atomic<std::int64_t> receiver_blocked_ns;           ///< in waits that are over
   std::atomic<std::uint64_t> receiver_drops[kDropCauses];  ///< by DropCause
   std::atomic<std::uint64_t> late;  ///< shelf: messages taken after their deadline
 
@@ -265,6 +247,7 @@ struct alignas(kLine) EndpointRecord {
   // The doorbell: who waits sleeps on `bell`; who has something for it looks at `sleepers`.
   alignas(kLine) std::atomic<std::uint32_t> bell;  ///< a futex
   std::atomic<std::uint32_t> sleepers;             ///< threads asleep or about to be
+  std::uint32_t ringers_fence;  ///< constant; 0: who goes to sleep fences for them, see waiter.hpp
 
   // Life.
   alignas(kLine) std::atomic<std::uint32_t> state;  ///< EndpointState
@@ -293,9 +276,10 @@ struct alignas(kLine) ArenaHeader {
   ListRef channels;   ///< of ChannelRecord
   ListRef teams;      ///< of TeamRecord, see board_layout.hpp
   std::uint32_t machine;
-  std::uint32_t link;        ///< endpoint of the link to other machines
-  std::uint32_t outside;     ///< endpoint of the door to programs outside
-  unsigned char secret[32];  ///< of the group: for aes-gcm. All zero: none
+  std::uint32_t link;          ///< endpoint of the link to other machines
+  std::uint32_t outside;       ///< endpoint of the door to programs outside
+  std::uint32_t group_fences;  ///< 1: whoever attaches must take part in fences for others
+  unsigned char secret[32];    ///< of the group: for aes-gcm. All zero: none
   GroupClock clock;
   alignas(kLine) std::atomic<std::uint32_t> gate;  ///< a futex: 0 closed, 1 open, 2 never opens
 };

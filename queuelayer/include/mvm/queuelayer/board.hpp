@@ -200,6 +200,7 @@ class Board {
   std::vector<std::uint64_t> seen_at_;     ///< the last operation in which it was seen
   std::uint32_t possible_owners_ = 0;
   std::vector<std::uint32_t> locals_;
+  bool waiters_fence_ = false;  ///< for those who wake them, all of the locals
   bool several_machines_ = false;
 
   std::uint64_t operation_ = 0;

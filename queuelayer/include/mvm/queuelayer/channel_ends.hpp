@@ -40,16 +40,18 @@ class ChannelEnds {
     ChannelKind kind;
     std::uint32_t sender;                  ///< endpoint
     std::vector<std::uint32_t> receivers;  ///< endpoints
-    std::uint32_t slot_count;
+    std::uint32_t slot_count;              ///< of a shelf
     Offset slots;
+    Offset tape;  ///< of a ring
+    std::uint64_t tape_size;
     bool sender_died = false;
     std::uint32_t receivers_died = 0;
     std::uint64_t lost = 0;  ///< taken by receivers that died
   };
-  [[nodiscard]] Slot* ring_slots(const Channel& channel) const;
   [[nodiscard]] ShelfSlot* shelf_slots(const Channel& channel) const;
   void undo_taken(std::uint32_t number, std::uint32_t endpoint);
   [[nodiscard]] std::uint64_t count_unread(std::uint32_t number) const;
+  [[nodiscard]] std::uint64_t count_on_tape(std::uint32_t number) const;
   static void correct_by_sender(control::ChannelCount& count, const Channel& channel,
                                 const ChannelRecord& record);
 

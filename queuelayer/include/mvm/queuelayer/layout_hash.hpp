@@ -23,9 +23,8 @@ constexpr std::uint32_t layout_hash(std::uint32_t version, std::span<const std::
 inline constexpr auto kLayoutSizes = std::to_array<std::size_t>(
     {sizeof(TextRef), sizeof(ListRef), sizeof(ArenaHeader), sizeof(GroupClock),
      sizeof(EndpointRecord), sizeof(WaitRecord), sizeof(PortRecord), sizeof(SendGroupRecord),
-     sizeof(ChannelRecord), sizeof(CodecRecord), sizeof(Slot), sizeof(ShelfSlot),
-     sizeof(MembershipRecord), sizeof(TeamRecord), sizeof(Seat), sizeof(Contribution),
-     sizeof(SleeperLine)});
+     sizeof(ChannelRecord), sizeof(CodecRecord), sizeof(ShelfSlot), sizeof(MembershipRecord),
+     sizeof(TeamRecord), sizeof(Seat), sizeof(Contribution), sizeof(SleeperLine)});
 
 /// Differs when any of them changed its size: a task built against another libmvm is refused. A
 /// change that keeps the sizes needs another kLayoutVersion.

@@ -98,6 +98,10 @@ class PortWriter {
   /// what is sent must be encoded, or ranked by a plugin.
   [[nodiscard]] QueueWriter* sole();
 
+  /// The only queue behind the port, if it is a ring that takes messages as they are: what goes to
+  /// it need not be aimed. Null otherwise.
+  [[nodiscard]] RingWriter* sole_ring() { return sole() != nullptr ? sole()->ring() : nullptr; }
+
   /// Nothing more will come from this port. Idempotent.
   void close();
 

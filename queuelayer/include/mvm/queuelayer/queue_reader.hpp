@@ -35,11 +35,7 @@ class QueueReader {
   /// Takes the next fragment; of a shelf, that is a whole message.
   [[nodiscard]] Taken take(Piece& piece) { return ring_ ? ring_->take(piece) : take_shelf(piece); }
 
-  /// Names a taken piece in one number, for `give_back`.
-  [[nodiscard]] std::uint64_t cookie_of(const Piece& piece) const {
-    return ring_ ? piece.number : piece.number << kStampShift | piece.slot;
-  }
-  /// Gives a taken piece's memory back to the sender; in any order.
+  /// Gives the memory of a taken piece back to the sender, by the piece's cookie; in any order.
   void give_back(std::uint64_t cookie, bool more) {
     if (ring_) return ring_->give_back(cookie, more);
     shelf_->give_back(static_cast<std::uint32_t>(cookie & kStampStates), cookie >> kStampShift);
@@ -53,7 +49,7 @@ class QueueReader {
     channel_->receiver_blocked_ns.fetch_add(nanoseconds, std::memory_order_relaxed);
   }
 
-  /// Fragments taken so far from a ring; shelves tell by their stamps, and add nothing.
+  /// RingReader::taken; shelves tell by their stamps, and add nothing.
   [[nodiscard]] std::uint64_t taken_of_ring() const { return ring_ ? ring_->taken() : 0; }
 
   [[nodiscard]] const ChannelRecord& channel() const { return *channel_; }

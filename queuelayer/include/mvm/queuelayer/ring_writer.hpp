@@ -3,14 +3,14 @@
 
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <memory>
-#include <span>
-#include <vector>
 
 #include <mvm/queuelayer/arena.hpp>
 #include <mvm/queuelayer/arena_layout.hpp>
 #include <mvm/queuelayer/message_terms.hpp>
 #include <mvm/queuelayer/sender_heap.hpp>
+#include <mvm/queuelayer/tape.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
 namespace mvm::queue {
@@ -18,15 +18,16 @@ namespace mvm::queue {
 /// The sending end of a channel of kind kRing: first in, first out, one receiver. One thread at a
 /// time; everything but what the receiver must see lies in this object, in the sender's own memory.
 ///
-/// A message is published by the release store of its slot's stamp, after its bytes; so whoever
-/// sees the stamp (acquire) sees the bytes, and a sender that dies before the store has sent
-/// nothing. Memory is used again only after the receiver gave the fragment back: a release store
-/// of `released` that `reclaim` reads with acquire.
+/// A message is published by the release store of its record's header, after its bytes; so whoever
+/// sees the header (acquire) sees the bytes, and a sender that dies before the store has sent
+/// nothing. The word where the next record will begin is zero before that store, so a receiver that
+/// follows the records never takes an older message's bytes for a header. Memory is used again only
+/// after the receiver gave the record back: a release store of `released` that `reclaim` reads with
+/// acquire.
 class RingWriter {
  public:
-  /// Longest fragment of a message that is copied in: a part of a core's level-2 cache, so that the
-  /// receiver copies one while the sender fills the next.
-  static constexpr std::uint64_t kFragment = 16 << 10;
+  /// Longest fragment of a message that is copied in.
+  static constexpr std::uint64_t kFragment = tape::kFragment;
 
   /// `arena` and `heap` must outlive it.
   RingWriter(const Arena& arena, std::uint32_t channel, SenderHeap& heap);
@@ -45,13 +46,25 @@ class RingWriter {
 
   /// Sends one message. Precondition: has_room(length). False, with nothing sent, in the rare case
   /// that the heap's free space is in too many pieces: wait for room and try again.
-  [[nodiscard]] bool write(const void* data, std::uint64_t length, std::uint32_t type) {
-    if (length > kInlineBytes) return write_out_of_line(data, length, type);
-    Slot& slot = next_slot();
-    slot.length = static_cast<std::uint32_t>(length);
-    slot.kind = type;
-    if (length != 0) std::memcpy(slot.inline_bytes, data, length);
-    publish(slot, {.data_end = data_head_, .message_bytes = length, .last = true});
+  [[nodiscard]] bool write(const void* data, std::uint64_t length, std::uint32_t type);
+  /// `has_room` and `write`. False, with nothing sent, when there is no room, or nobody will take
+  /// it.
+  [[nodiscard, gnu::always_inline]] bool try_write(const void* data, std::uint64_t length,
+                                                   std::uint32_t type) {
+    if (length > kFragment) [[unlikely]]
+      return try_write_far(data, length, type);
+    const auto form = tape::form_for(length);
+    const auto end = tape::end_of(form, head_, length);
+    const bool obvious = end <= safe_end_ && sent_ < safe_sent_ &&
+                         sent_bytes_ + length <= byte_limit_ && !receiver_closed();
+    if (!obvious) [[unlikely]]
+      return try_write_far(data, length, type);
+    copy_in(form, {head_, end}, data, length);
+    publish_there({head_, end}, tape::published(form, type, length),
+                  {.end = end,
+                   .message_bytes = static_cast<std::uint32_t>(length),
+                   .last = true,
+                   .elsewhere = false});
     return true;
   }
 
@@ -114,108 +127,173 @@ class RingWriter {
   [[nodiscard]] const ChannelRecord& channel() const { return *channel_; }
 
  private:
-  /// What the writer remembers of each fragment in flight, to take its memory back.
-  struct Fragment {
-    std::uint64_t data_end = 0;  ///< the data area is free up to here once it came back
-    Offset heap_at = 0;
-    std::uint64_t heap_length = 0;    ///< 0: not in the heap
-    std::uint64_t message_bytes = 0;  ///< of the whole message, in its last fragment
-    bool last = false;
-    SharedBlock* shared = nullptr;  ///< the heap block, where other queues refer to it as well
+  /// Room on the tape for a record.
+  struct Place {
+    std::uint64_t at;
+    std::uint64_t end;
+  };
+  /// What the writer remembers of each record in flight, oldest first, to take its memory back.
+  struct Flight {
+    std::uint64_t end;            ///< the tape is free up to here once it came back
+    std::uint32_t message_bytes;  ///< of the whole message, in its last fragment
+    bool last;
+    bool elsewhere;  ///< the oldest of `blocks_` is its payload
+  };
+  /// A payload in the heap.
+  struct Block {
+    Offset at = 0;
+    std::uint64_t length = 0;
+    SharedBlock* shared = nullptr;  ///< where other queues refer to it as well
   };
 
   /// High-water marks up to this are sampled, above it they are exact.
-  static constexpr std::uint64_t kSampledDepth = 8;
+  static constexpr std::uint64_t kSampledDepth = 32;
 
   /// Longest piece of a message whose receiver lags behind.
   static constexpr std::uint64_t kHeapFragment = 256 << 10;
+
+  /// Cleared beyond what must be, while records are small.
+  static constexpr std::uint64_t kClearAhead = 4 * kLine;
+  /// A lap ends early when the queue is empty and it has run further than this, so that a queue
+  /// that keeps up lives in the same few cache lines.
+  static constexpr std::uint64_t kShortestLap = 4 << 10;
+
+  // In flight, loans included: messages and their payload.
+  [[nodiscard]] std::uint64_t messages() const { return sent_ - returned_ + loans_; }
+  [[nodiscard]] std::uint64_t bytes() const { return sent_bytes_ - returned_bytes_ + lent_bytes_; }
 
   [[nodiscard]] bool admits(std::uint64_t length) const {
     return counts_admit(length) && memory_admits(length);
   }
   [[nodiscard]] bool memory_admits(std::uint64_t length) const {
-    return length <= kInlineBytes || data_area_fits(length) ||
+    return (length <= kFragment && fits(place_for(tape::form_for(length), length))) ||
            heap_.could_allocate(streaming_size(length));
   }
   [[nodiscard]] bool counts_admit(std::uint64_t length) const {
-    return messages_ < channel_->capacity && head_ - reclaimed_ < slot_count_ &&
-           (messages_ == 0 || bytes_ + length <= channel_->byte_capacity);
+    return messages() < capacity_ && (messages() == 0 || bytes() + length <= byte_capacity_);
   }
-  /// True when a message that travels in one fragment would find room in the data area.
-  [[nodiscard]] bool data_area_fits(std::uint64_t length) const {
-    return length <= kFragment && data_start(length) + length - data_tail_ <= data_size_;
+  /// Where the next record goes.
+  [[nodiscard]] Place place_for(tape::Form form, std::uint64_t length) const {
+    const auto end = tape::end_of(form, head_, length);
+    return end <= lap_end_ ? Place{head_, end} : place_on_next_lap(form, length);
   }
-  /// Where on the tape a block of `length` bytes would begin: it is never split by the wrap.
-  [[nodiscard]] std::uint64_t data_start(std::uint64_t length) const {
-    const auto at = data_head_ % data_size_;
-    const bool restart = data_head_ == data_tail_ ? at != 0 : at + length > data_size_;
-    return restart ? data_head_ + data_size_ - at : data_head_;
+  [[nodiscard]] Place place_on_next_lap(tape::Form form, std::uint64_t length) const;
+  /// True when a record there leaves room for one of Form::kElsewhere for every message that the
+  /// capacity admits, so that those always find a place.
+  [[nodiscard]] bool fits(const Place& place) const {
+    return cleared_for(place) - reclaimed_ + kept_free() <= tape_size_;
   }
-  [[nodiscard]] Slot& slot_of(std::uint64_t n) const { return slots_[n & (slot_count_ - 1)]; }
-  [[nodiscard]] Slot& next_slot() const { return slot_of(head_); }
+  [[nodiscard]] std::uint64_t kept_free() const {
+    return tape::kElsewhereBytes * (capacity_ - messages() + loans_) + kLostInTurns;
+  }
+  /// Where a record must not be split, and by clearing whole lines.
+  static constexpr std::uint64_t kLostInTurns = 2 * kLine;
+  /// The tape must be clear up to here when that record is published.
+  [[nodiscard]] static std::uint64_t cleared_for(const Place& place) {
+    return tape::round_up(place.end + tape::kUnit, kLine);
+  }
+  [[nodiscard]] std::byte* memory_at(std::uint64_t position) const {
+    return tape_ + (position & (tape_size_ - 1));
+  }
+  [[nodiscard]] tape::Header& header_at(std::uint64_t position) const {
+    return *reinterpret_cast<tape::Header*>(memory_at(position));
+  }
+  /// The second word of all but the shortest records.
+  void note_message_length(const Place& place, std::uint64_t length) const {
+    reinterpret_cast<std::uint64_t*>(memory_at(place.at))[1] = length;
+  }
+  [[gnu::always_inline]] void copy_in(tape::Form form, const Place& place, const void* data,
+                                      std::uint64_t length) const {
+    if (form != tape::Form::kShort) {
+      note_message_length(place, length);
+      std::memcpy(memory_at(tape::payload_at(form, place.at)), data, length);
+      return;
+    }
+    std::byte* payload = memory_at(place.at) + sizeof(tape::Header);
+    if (length == tape::kShortBytes) [[likely]] {
+      std::memcpy(payload, data, tape::kShortBytes);
+    } else if (length != 0) {
+      std::memcpy(payload, data, length);
+    }
+  }
 
-  void publish(Slot& slot, const Fragment& fragment) {
-    fragments_[head_ & (slot_count_ - 1)] = fragment;
-    slot.stamp.store(stamp_published(head_), std::memory_order_release);
-    ++head_;
-    if (fragment.last) {
-      ++messages_;
-      bytes_ += fragment.message_bytes;
-      count(fragment.message_bytes);
-      if (messages_ > watched_) note_depth();
+  [[nodiscard]] bool try_write_far(const void* data, std::uint64_t length, std::uint32_t type);
+  void publish(const Place& place, std::uint64_t header, const Flight& flight);
+  /// `publish` on this lap, where the tape is clear.
+  [[gnu::always_inline]] void publish_there(const Place& place, std::uint64_t header,
+                                            const Flight& flight) {
+    if (youngest_ - oldest_ > flight_mask_) [[unlikely]]
+      grow();
+    flights_[youngest_++ & flight_mask_] = flight;
+    header_at(place.at).store(header, std::memory_order_release);
+    head_ = place.end;
+    if (flight.last) {
+      ++sent_;
+      sent_bytes_ += flight.message_bytes;
+      channel_->enqueued.store(sent_ + dropped_, std::memory_order_relaxed);
+      channel_->bytes.store(sent_bytes_ + dropped_bytes_, std::memory_order_relaxed);
     }
     ring(*receiver_);
   }
-
-  void count(std::uint64_t message_bytes) {
-    channel_->enqueued.store(++enqueued_, std::memory_order_relaxed);
-    channel_->bytes.store(enqueued_bytes_ += message_bytes, std::memory_order_relaxed);
-  }
   void note_depth();
+  void find_limits();
+  void clear_ahead(const Place& place);
+  void grow();
+  void end_loan(std::uint64_t length);
 
-  bool write_out_of_line(const void* data, std::uint64_t length, std::uint32_t type);
-  void publish_out_of_line(Offset at, std::uint64_t length, std::uint64_t message_length,
-                           std::uint32_t kind, Fragment fragment);
-  [[nodiscard]] std::uint64_t append_to_data_area(const std::byte* data, std::uint64_t length);
+  bool write_elsewhere(const void* data, std::uint64_t length, std::uint32_t type);
+  void publish_elsewhere(const Block& block, std::uint64_t message_length, std::uint32_t kind);
+  [[nodiscard]] std::uint64_t append_to_tape(const std::byte* data, std::uint64_t length);
   [[nodiscard]] std::uint64_t append_to_heap(const std::byte* data, std::uint64_t length);
   void give_unused_heap_back();
-  /// True when a fragment that does not end its message may have a slot: one is kept for the end of
-  /// each message that the capacity admits.
-  [[nodiscard]] bool spare_slots() const {
-    return head_ - reclaimed_ + channel_->capacity < slot_count_ + messages_ - loans_;
-  }
-  [[nodiscard]] std::byte* allocate_data(std::uint64_t length);
   [[nodiscard]] bool receiver_keeps_up();
   void reclaim();
-  void take_back(std::uint64_t n);
+  void take_back(const Flight& flight);
+  void take_back(const Block& block);
   void drop_hold(SharedBlock& block);
 
   const Arena& arena_;
   SenderHeap& heap_;
   ChannelRecord* channel_;
-  Slot* slots_;
-  std::byte* data_;
-  std::uint64_t data_size_;
-  std::uint64_t slot_count_;
   EndpointRecord* receiver_;
-  std::unique_ptr<Fragment[]> fragments_;
+  std::byte* tape_;
+  std::uint64_t tape_size_;
+  std::uint64_t capacity_;
+  std::uint64_t byte_capacity_;
 
-  std::uint64_t head_ = 0;       ///< number of the next fragment
-  std::uint64_t reclaimed_ = 0;  ///< fragments whose memory was taken back
-  std::uint64_t messages_ = 0;   ///< in flight, loans included
-  std::uint64_t loans_ = 0;      ///< of `messages_`
-  std::uint64_t bytes_ = 0;      ///< their payload
-  std::uint64_t data_head_ = 0;  ///< the data area as an endless tape: next free, first in use
-  std::uint64_t data_tail_ = 0;
-  std::uint64_t enqueued_ = 0;
-  std::uint64_t enqueued_bytes_ = 0;
-  std::uint64_t returned_ = 0;  ///< messages whose memory was taken back
+  std::uint64_t head_ = 0;       ///< position of the next record
+  std::uint64_t reclaimed_ = 0;  ///< position up to which memory was taken back
+  std::uint64_t cleared_;        ///< header words from `head_` up to here are zero
+  std::uint64_t lap_end_;        ///< of the tape; or `head_`, where the lap is to end early
+  std::uint64_t deepest_ = 0;    ///< the most bytes of tape seen in flight
+
+  std::uint64_t sent_ = 0;  ///< messages
+  std::uint64_t sent_bytes_ = 0;
+  std::uint64_t returned_ = 0;  ///< of those, the ones whose memory was taken back
+  std::uint64_t returned_bytes_ = 0;
+  std::uint64_t loans_ = 0;  ///< messages to come for which memory was given
+  std::uint64_t lent_bytes_ = 0;
+  std::uint64_t dropped_ = 0;  ///< by policy, instead of being sent
+  std::uint64_t dropped_bytes_ = 0;
+
+  // Below these there is obviously room; see find_limits.
+  std::uint64_t safe_end_ = 0;    ///< of the record
+  std::uint64_t safe_sent_ = 0;   ///< `sent_` before it
+  std::uint64_t byte_limit_ = 0;  ///< `sent_bytes_` after it
+
+  /// A ring of its own: those from `oldest_` to `youngest_` are in flight.
+  std::unique_ptr<Flight[]> flights_;
+  std::uint64_t flight_mask_ = 0;
+  std::uint64_t oldest_ = 0;
+  std::uint64_t youngest_ = 0;
+  std::deque<Block> blocks_;
+
   /// Depths up to this are not looked at: to know the true one, the receiver's line must be read.
   std::uint64_t watched_ = kSampledDepth;
   std::uint64_t high_water_ = 0;
 
-  /// The message that `begin` started. Its bytes travel through the data area while the receiver
-  /// keeps up, else they gather in the heap until a fragment of them can be published.
+  /// The message that `begin` started. Its bytes travel on the tape while the receiver keeps up,
+  /// else they gather in the heap until a fragment of them can be published.
   struct Streaming {
     std::uint64_t length = 0;
     std::uint64_t left = 0;  ///< not yet appended

@@ -38,8 +38,8 @@ struct WaitSubject {
   std::uint32_t channel = 0;
   std::uint64_t size = 0;  ///< kSend: payload bytes; kCollective, kMember: operation number
   /// As of the last look, the one that was in vain:
-  /// kReceive, kReceiveAny: fragments taken so far from all rings among the channels waited for;
-  ///     shelves tell by their stamps and add nothing.
+  /// kReceive, kReceiveAny: how far the tapes of all rings among the channels waited for were
+  ///     taken, added up; shelves tell by their stamps and add nothing.
   /// kSend: `released` of `channel`, as the writer knew it.
   /// kCollective, kMember: seat_changes of the member that it sleeps for, read before that look.
   std::uint64_t seen = 0;

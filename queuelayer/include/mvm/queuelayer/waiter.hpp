@@ -19,17 +19,47 @@
 /// or the ringer finds the sleeper. The bell's change makes a sleep that begins late return at
 /// once. A waiter that is killed leaves `sleepers` too high, which costs its peers a needless wake,
 /// no more.
+///
+/// A fence for each message costs more than the message. So where the waiter has a core of its own,
+/// and thus sleeps only after it has spun in vain, it fences for both: membarrier(2) makes every
+/// running thread of the group execute a fence between two of its instructions, and a thread that
+/// does not run has executed one when it was taken off its core. The ringer then only keeps the
+/// compiler from turning its store and load round. Whether its fence fell before its store or after
+/// its load: in the first case that load comes after the waiter counted itself, in the second the
+/// waiter's look comes after that store. tests/queuelayer/sleep_model_test.cpp tries all orders.
 namespace mvm::queue {
+
+/// Of the ringer; see above.
+inline void fence_for_waiters(bool they_do) {
+  if (they_do) {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  } else {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
+}
+inline void fence_before_looking_at(const EndpointRecord& endpoint) {
+  fence_for_waiters(endpoint.ringers_fence == 0);
+}
+
+/// True where the kernel lets this process take part in fences for others; it must ask before it
+/// rings anybody who relies on that.
+[[nodiscard]] bool join_group_fences();
 
 /// Tells an endpoint that a queue of its changed. Call after the change. Never blocks.
 void ring_slowly(EndpointRecord& endpoint);
 inline void ring(EndpointRecord& endpoint) {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  fence_before_looking_at(endpoint);
   if (endpoint.sleepers.load(std::memory_order_relaxed) != 0) ring_slowly(endpoint);
 }
 
 /// One round of busy waiting: lets the core's other thread go first.
-void pause_core();
+inline void pause_core() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
 
 /// Time of the group's clock. It stands still while the clock is stopped, for everything that has a
 /// time: time limits, delays, expiries, the silence of links.
@@ -41,12 +71,25 @@ void start(GroupClock& clock);
 
 inline constexpr std::int64_t kNoDeadline = std::numeric_limits<std::int64_t>::max();
 
+/// How often a wait looks while it spins, in rounds of `pause_core` between two looks: twice as
+/// many each time, from `first` to `most`. Each look takes the line that is looked at from whoever
+/// writes there, so who expects much to happen had better look less often.
+struct Pace {
+  std::uint32_t first = 1;
+  std::uint32_t most = 1;
+};
+inline constexpr Pace kForRoom{1, 16};  ///< for room in a queue that is full
+
 /// Waits on an endpoint's doorbell until a condition holds.
 class Waiter {
  public:
   /// `ports` of the endpoint are for those who wait at several of them in both directions.
   Waiter(EndpointRecord& endpoint, const GroupClock& clock, std::span<PortRecord> ports = {})
       : endpoint_(endpoint), clock_(clock), ports_(ports) {}
+  Waiter& at(Pace pace) {
+    pace_ = pace;
+    return *this;
+  }
 
   /// Returns true as soon as `ready()` does, false when the group's clock passes `deadline_ns`.
   /// Spins while the core is this task's own, hands the core over when it is shared, then sleeps.
@@ -79,7 +122,7 @@ class Waiter {
   std::optional<bool> wait_awake(Ready& ready, std::int64_t deadline_ns) {
     if (ready()) return true;
     if (deadline_ns <= 0) return false;
-    for (Patience patience(endpoint_.shares_core != 0); patience.more();) {
+    for (Patience patience(endpoint_.shares_core != 0, pace_); patience.more();) {
       if (ready()) return true;
     }
     return {};
@@ -99,21 +142,19 @@ class Waiter {
   /// The part of waiting that does not sleep.
   class Patience {
    public:
-    explicit Patience(bool shares_core) : shares_core_(shares_core) {}
+    Patience(bool shares_core, Pace pace) : shares_core_(shares_core), pace_(pace) {}
     [[nodiscard]] bool more();
 
    private:
     bool shares_core_;
+    Pace pace_;
     std::uint32_t rounds_ = 0;
   };
 
   /// Counted among the sleepers, with the fence of the protocol.
   class Sleeper {
    public:
-    explicit Sleeper(EndpointRecord& endpoint) : endpoint_(endpoint) {
-      endpoint_.sleepers.fetch_add(1, std::memory_order_relaxed);
-      std::atomic_thread_fence(std::memory_order_seq_cst);
-    }
+    explicit Sleeper(EndpointRecord& endpoint);
     ~Sleeper() { endpoint_.sleepers.fetch_sub(1, std::memory_order_relaxed); }
     Sleeper(const Sleeper&) = delete;
     Sleeper& operator=(const Sleeper&) = delete;
@@ -141,6 +182,7 @@ class Waiter {
   EndpointRecord& endpoint_;
   const GroupClock& clock_;
   std::span<PortRecord> ports_;
+  Pace pace_;
 };
 
 /// Waits until the gate of an arena opens. False when it never will.

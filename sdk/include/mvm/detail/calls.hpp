@@ -37,6 +37,8 @@ struct SendTerms {
   std::uint64_t key = 0;
 };
 
+inline constexpr SendTerms kNoTerms;
+
 // Sending.
 
 /// False: no room in time.
@@ -54,6 +56,9 @@ MVM_API Got receive_any(Job& job, Block& out, std::int64_t timeout_ns);
 /// Copies the next message straight to `data`; `size` is the room there, then the message's length.
 MVM_API Got receive_into(Port& port, void* data, std::size_t& size, std::uint32_t type,
                          std::int64_t timeout_ns);
+/// The same for a message of exactly `size` bytes.
+MVM_API Got receive_value(Port& port, void* data, std::size_t size, std::uint32_t type,
+                          std::int64_t timeout_ns);
 MVM_API void release(Block& block) noexcept;
 
 /// A send or receive of an exchange that is not done.

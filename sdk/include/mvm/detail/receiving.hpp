@@ -39,11 +39,34 @@ inline std::optional<Message> Job::take(std::int64_t timeout_ns) {
   return Message(block);
 }
 
+namespace detail {
+
+/// A value that lies in a message as it lies in memory, so that it can be copied out at once.
+template <typename T>
+constexpr bool is_copied_out() {
+  if constexpr (std::is_same_v<T, Message> || has_codec<T>::value || is_composite<T>() ||
+                can_push_back<T>::value) {
+    return false;
+  } else {
+    return is_plain<T>();
+  }
+}
+
+}  // namespace detail
+
 template <typename T>
 T Port::receive() {
-  auto message = take(detail::kForever);
-  if (!message) detail::throw_closed(*this);
-  return convert<T>(std::move(*message));
+  if constexpr (detail::is_copied_out<T>()) {
+    T value;
+    const auto got =
+        detail::receive_value(*this, &value, sizeof value, detail::type_tag<T>(), detail::kForever);
+    if (got != detail::Got::kMessage) detail::throw_closed(*this);
+    return value;
+  } else {
+    auto message = take(detail::kForever);
+    if (!message) detail::throw_closed(*this);
+    return convert<T>(std::move(*message));
+  }
 }
 template <typename T>
 std::optional<T> Port::next() {
