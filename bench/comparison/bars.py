@@ -45,7 +45,7 @@ class Row:
         return ratio >= bar if self.more_is_better else ratio <= bar
 
 
-def _size(size):
+def size_text(size):
     if size >= MIB:
         return f"{size // MIB} MiB"
     return f"{size // KIB} KiB" if size >= KIB else f"{size} B"
@@ -60,20 +60,20 @@ def _micro():
     yield Row("8 B latency beside a core-to-core bounce", "latency", "copy.latency:8", bar=1.5,
               peers=("bounce",))
     for size in LATENCY_SIZES:
-        yield Row(f"{_size(size)} latency", "latency", f"copy.latency:{size}", bar=LATENCY_BARS.get(size))
+        yield Row(f"{size_text(size)} latency", "latency", f"copy.latency:{size}", bar=LATENCY_BARS.get(size))
     for size in LATENCY_SIZES:
-        yield Row(f"{_size(size)} latency by loan", "latency", f"loan.latency:{size}", f"copy.latency:{size}",
+        yield Row(f"{size_text(size)} latency by loan", "latency", f"loan.latency:{size}", f"copy.latency:{size}",
                   bar=0.1 if size == MIB else None)
     for size in (64 * KIB, MIB, 16 * MIB):
-        yield Row(f"{_size(size)} latency by loan, written and read", "latency", f"touch.latency:{size}",
+        yield Row(f"{size_text(size)} latency by loan, written and read", "latency", f"touch.latency:{size}",
                   f"copy.latency:{size}")
     for size in (8, 64):
         yield Row(f"{size} B message rate", "stream", f"copy.rate:{size}", bar=4)
     for size, (copying, by_loan) in BANDWIDTH_BARS.items():
         theirs = f"copy.bandwidth:{size}"
-        yield Row(f"{_size(size)} bandwidth", "stream", theirs, bar=copying)
-        yield Row(f"{_size(size)} bandwidth by loan", "stream", f"loan.bandwidth:{size}", theirs, bar=by_loan)
-        yield Row(f"{_size(size)} bandwidth by loan, written and read", "stream", f"touch.bandwidth:{size}",
+        yield Row(f"{size_text(size)} bandwidth", "stream", theirs, bar=copying)
+        yield Row(f"{size_text(size)} bandwidth by loan", "stream", f"loan.bandwidth:{size}", theirs, bar=by_loan)
+        yield Row(f"{size_text(size)} bandwidth by loan, written and read", "stream", f"touch.bandwidth:{size}",
                   theirs)
 
 
@@ -83,8 +83,8 @@ COLLECTIVES = {2: 0.7, 16: 0.3}  # tasks, and the bar of what has one
 
 def _fan():
     for size in (8, KIB):
-        yield Row(f"many to one, {_size(size)} message rate", "fan", f"gather.rate:{size}")
-        yield Row(f"one to many, {_size(size)} message rate", "fan", f"spread.rate:{size}")
+        yield Row(f"many to one, {size_text(size)} message rate", "fan", f"gather.rate:{size}")
+        yield Row(f"one to many, {size_text(size)} message rate", "fan", f"spread.rate:{size}")
 
 
 def _collectives():
@@ -96,7 +96,7 @@ def _collectives():
             yield Row(f"{operation} of {tasks}, 8 B", suite, f"{operation}.call:8")
         for operation in ("all_reduce", "broadcast"):
             for size in (8 * KIB, MIB):
-                yield Row(f"{operation} of {tasks}, {_size(size)}", suite, f"{operation}.call:{size}")
+                yield Row(f"{operation} of {tasks}, {size_text(size)}", suite, f"{operation}.call:{size}")
 
 
 def _oversubscribed():

@@ -10,6 +10,7 @@ from comparison.running import Failed, OtherWork
 QUIET = 0.2  # others may use so much of the cores; they do while programs start
 HOPELESS = 10  # so many times slower than the best at everything,
 LONG_S = 3     # and taking so long: measured no more
+ATTEMPTS = 2   # at a round, while the cores move in it
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Sample:
     suite: str
     entrant: str
     metric: str
-    round: int
+    round: tuple     # its number, and which attempt: what was measured beside each other
     figures: object  # suites.Figures
     bounce_ns: float
     placement: str   # near or far
@@ -47,16 +48,20 @@ def measure(suites, rounds, bounce, cores):
     for number in range(rounds):
         for suite in suites:
             _tell(f"round {number + 1} of {rounds}, {suite.name}, {time.monotonic() - begin:.0f} s")
-            for entrant in list(suite.entrants):
-                _measure_one(suite, entrant, number, bounce, cores, measurement)
+            for attempt in range(ATTEMPTS):
+                places = {_measure_one(suite, entrant, (number, attempt), bounce, cores, measurement)
+                          for entrant in suite.entrants}
+                if len(places - {None}) <= 1:
+                    break
             if number == 0:
                 _leave_out_hopeless(suite, measurement)
     _tell(f"{rounds} rounds took {time.monotonic() - begin:.0f} s", last=True)
     return measurement
 
 
-def _measure_one(suite, entrant, number, bounce, cores, measurement):
-    """Once more where the cores moved or others were busy; then it is as it is."""
+def _measure_one(suite, entrant, moment, bounce, cores, measurement):
+    """Once more where the cores moved or others were busy; then it is as it is. Returns where the cores
+    were."""
     for last_time in (False, True):
         before = bounce.measure()
         others = OtherWork(cores)
@@ -65,9 +70,9 @@ def _measure_one(suite, entrant, number, bounce, cores, measurement):
             figures = entrant.measure()
         except Failed as reason:
             _tell(f"dropped {entrant.name} of {suite.name}: {reason}", last=True)
-            _drop(measurement, suite, entrant, number, str(reason))
+            _drop(measurement, suite, entrant, moment, str(reason))
             measurement.failed.add((suite.name, entrant.name))
-            return
+            return None
         share = others.share()
         measurement.spent_s[suite.name, entrant.name] = time.monotonic() - begin
         after = bounce.measure()
@@ -76,11 +81,12 @@ def _measure_one(suite, entrant, number, bounce, cores, measurement):
             break
     if placement is None:
         measurement.moved += 1
-        _drop(measurement, suite, entrant, number, f"the cores moved: {before:.0f} ns, then {after:.0f} ns")
-        return
+        _drop(measurement, suite, entrant, moment, f"the cores moved: {before:.0f} ns, then {after:.0f} ns")
+        return None
     measurement.samples += [
-        Sample(suite.name, entrant.name, metric, number, figure, bounce_between(before, after), placement, share)
+        Sample(suite.name, entrant.name, metric, moment, figure, bounce_between(before, after), placement, share)
         for metric, figure in figures.items()]
+    return placement
 
 
 def _leave_out_hopeless(suite, measurement):
@@ -93,6 +99,7 @@ def _leave_out_hopeless(suite, measurement):
     for metrics in medians.values():
         for metric, seconds in metrics.items():
             best[metric] = min(seconds, best.get(metric, seconds))
+
     def is_hopeless(entrant):
         if entrant.name not in medians:
             return (suite.name, entrant.name) in measurement.failed
@@ -105,7 +112,7 @@ def _leave_out_hopeless(suite, measurement):
             suite.entrants.remove(entrant)
 
 
-def _drop(measurement, suite, entrant, number, reason):
+def _drop(measurement, suite, entrant, moment, reason):
     measurement.dropped.append({"suite": suite.name, "entrant": entrant.name, "round": number,
                                 "reason": reason})
 

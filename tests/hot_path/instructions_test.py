@@ -18,12 +18,12 @@ import tempfile
 # Instructions for one message at most: of an operation, in batches of so many messages. Lower them
 # when the code takes fewer: a tenth above what is counted.
 BOUNDS = {
-    ("send", 1): 785,
-    ("send", 32): 760,
-    ("receive_into", 1): 375,
-    ("receive_into", 32): 355,
-    ("receive", 1): 380,
-    ("receive", 32): 365,
+    ("send", 1): 208,
+    ("send", 32): 189,
+    ("receive_into", 1): 134,
+    ("receive_into", 32): 113,
+    ("receive", 1): 129,
+    ("receive", 32): 112,
 }
 MESSAGES = 20_000 // 32 * 32
 SKIPPED = 77
