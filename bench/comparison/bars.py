@@ -119,6 +119,15 @@ def _between_hosts():
     yield Row("ZeroMQ path: 1 MiB bandwidth", "zmq", f"copy.bandwidth:{MIB}")
 
 
+def _below_mpi():
+    """Without bars: what MPI runs on, and what hands over memory only."""
+    for size in (8, KIB, 64 * KIB, MIB):
+        yield Row(f"{size_text(size)} latency beside UCX", "ucx", f"copy.latency:{size}")
+    for size in (8, 64 * KIB, MIB):
+        yield Row(f"{size_text(size)} latency by loan beside iceoryx", "iceoryx", f"loan.latency:{size}")
+    yield Row("8 B message rate by loan beside iceoryx", "iceoryx", "loan.rate:8")
+
+
 def _applications():
     fibers_too = ("mvm", *FIBERS)
     yield Row("fft of 2^20 points, 2 tasks", "fft 2", "fft.transform:1048576", bar=0.95)
@@ -137,4 +146,4 @@ def _commands():
     yield Row("reading and checking its profile", "build", "build.validate:0", limit_s=0.005)
 
 
-ROWS = (*_micro(), *_fan(), *_collectives(), *_oversubscribed(), *_between_hosts(), *_applications(), *_commands())
+ROWS = (*_micro(), *_fan(), *_collectives(), *_oversubscribed(), *_between_hosts(), *_below_mpi(), *_applications(), *_commands())

@@ -6,7 +6,6 @@ import sys
 
 from comparison.running import fail
 
-# Package, and what is compared with it.
 PEERS = ("mpich", "openmpi-bin", "libopenmpi-dev", "libzmq3-dev")
 
 
@@ -22,15 +21,29 @@ def version(package):
     return shown.stdout or "not installed"
 
 
-def install(packages=PEERS):
-    """Installs what is missing, by apt."""
+def _apt(*words):
+    """What went wrong, if anything."""
+    as_root = [] if os.geteuid() == 0 else ["sudo"]
+    done = subprocess.run([*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", *words],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return done.stderr.strip() or "failed" if done.returncode != 0 else None
+
+
+def _install(packages):
     missing = [package for package in packages if not _is_installed(package)]
     if not missing:
-        return
-    as_root = [] if os.geteuid() == 0 else ["sudo"]
+        return None
     print(f"Installing {' '.join(missing)}", file=sys.stderr)
-    for words in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
-        done = subprocess.run([*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", *words],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            fail(f"apt-get {' '.join(words)} failed: {done.stderr.strip()}")
+    return _apt("update") or _apt("install", "--yes", "--no-install-recommends", *missing)
+
+
+def install():
+    """The peers that all depends on."""
+    problem = _install(PEERS)
+    if problem:
+        fail(f"apt-get: {problem}")
+
+
+def install_if_packaged(*packages):
+    """False where the distribution does not have them."""
+    return _install(packages) is None

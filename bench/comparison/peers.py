@@ -78,6 +78,6 @@ class Programs:
         stem = os.path.splitext(source)[0]
         return self._compile(mpi.compiler, source, f"{stem}.{mpi.family}", WITHOUT_BINDINGS)
 
-    def plain(self, source, *libraries):
+    def plain(self, source, *options, libraries=()):
         """A program that needs no MPI."""
-        return self._compile("g++", source, os.path.splitext(source)[0], ["-pthread"], libraries)
+        return self._compile("g++", source, os.path.splitext(source)[0], ["-pthread", *options], libraries)

@@ -82,7 +82,7 @@ def processor():
 
 def machine():
     """What the figures were taken on, and with."""
-    versions = {name: packages.version(name) for name in ("openmpi-bin", "mpich", "libzmq5", "g++")}
+    versions = {name: packages.version(name) for name in ("openmpi-bin", "mpich", "libzmq5", "ucx-utils", "iceoryx", "g++")}
     return {"processor": processor(), "cores": os.cpu_count(), "kernel": platform.release(),
             "load": os.getloadavg()[0], "versions": versions}
 

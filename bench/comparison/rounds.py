@@ -10,6 +10,7 @@ from comparison.running import Failed, OtherWork
 QUIET = 0.2  # others may use so much of the cores; they do while programs start
 HOPELESS = 10  # so many times slower than the best at everything,
 LONG_S = 3     # and taking so long: measured no more
+ENOUGH_S = 20 * 60  # no suite begins later
 ATTEMPTS = 2   # at a round, while the cores move in it
 
 
@@ -47,6 +48,9 @@ def measure(suites, rounds, bounce, cores):
     begin = time.monotonic()
     for number in range(rounds):
         for suite in suites:
+            if time.monotonic() - begin > ENOUGH_S:
+                _tell(f"ended in round {number + 1} of {rounds}: {ENOUGH_S // 60} minutes are over", last=True)
+                return measurement
             _tell(f"round {number + 1} of {rounds}, {suite.name}, {time.monotonic() - begin:.0f} s")
             for attempt in range(ATTEMPTS):
                 places = {_measure_one(suite, entrant, (number, attempt), bounce, cores, measurement)

@@ -49,7 +49,7 @@ class Finished:
     seconds: float  # of wall clock
 
 
-def _prepare(cores):
+def prepare(cores):
     """In the process to be: before others of this host, where one may, on its cores."""
     if cores:
         os.sched_setaffinity(0, cores)
@@ -69,7 +69,7 @@ def run(command, limit_s=120, environment=None, folder=None, cores=None):
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         errors="replace", env={**os.environ, **(environment or {})}, cwd=folder, start_new_session=True,
-        preexec_fn=lambda: _prepare(cores))
+        preexec_fn=lambda: prepare(cores))
     try:
         output, errors = process.communicate(timeout=limit_s)
     except BaseException as reason:

@@ -189,7 +189,7 @@ def tcp(bench):
 def zmq(bench):
     """Two tasks of two machines of this host, beside two processes that use ZeroMQ themselves."""
     metrics = ",".join(bench.metrics("zmq", ours=True))
-    bare = [bench.programs.plain("pair_zmq.cpp", "-lzmq"), metrics, f"ipc://{bench.folder}/socket"]
+    bare = [bench.programs.plain("pair_zmq.cpp", libraries=["-lzmq"]), metrics, f"ipc://{bench.folder}/socket"]
     return Suite("zmq", [
         bench.mvm_run("mvm", "micro/pair.mvm.xml", {"metrics": metrics, "machines": 2, "transport": "zmq"},
                       tasks_on_cores=2),
