@@ -117,7 +117,7 @@ def _leave_out_hopeless(suite, measurement):
 
 
 def _drop(measurement, suite, entrant, moment, reason):
-    measurement.dropped.append({"suite": suite.name, "entrant": entrant.name, "round": number,
+    measurement.dropped.append({"suite": suite.name, "entrant": entrant.name, "round": moment[0],
                                 "reason": reason})
 
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What bench/compare makes of figures, without measuring any.
+"""What bench/compare makes of figures, without measuring any program.
 
   comparison_test.py SOURCE_FOLDER
 """
+import contextlib
+import io
+import itertools
 import os
 import sys
 import tempfile
@@ -77,6 +80,52 @@ class Verdicts(unittest.TestCase):
         found = only(verdicts.verdicts([processes], [sample("mvm", 9.0), sample("mvm, fibers", 1.0),
                                                      sample("MPICH", 4.0)]))
         self.assertEqual((found.ratio, found.best_peer), (2.25, "MPICH"))
+
+
+class PlayedBounce:
+    """Gives these times, by turns."""
+
+    def __init__(self, *times):
+        self._times = itertools.cycle(times)
+
+    def measure(self):
+        return next(self._times)
+
+
+def failing():
+    raise running.Failed("no luck")
+
+
+class Rounds(unittest.TestCase):
+    def setUp(self):
+        self.runs = []
+
+    def entrant(self, name, seconds=1e-7):
+        def measure():
+            self.runs.append(name)
+            return {"copy.latency:8": suites.Figures(seconds, seconds, seconds)}
+        return suites.Entrant(name, measure)
+
+    def measure(self, entrants, bounce, count=2):
+        with contextlib.redirect_stderr(io.StringIO()):
+            return rounds.measure([suites.Suite("latency", entrants)], count, bounce, range(2))
+
+    def test_run_everybody_in_turn(self):
+        found = self.measure([self.entrant("mvm"), self.entrant("MPICH")], PlayedBounce(40))
+        order = [name for name, _ in itertools.groupby(self.runs)]
+        self.assertEqual(order, ["mvm", "MPICH", "mvm", "MPICH"])
+        self.assertEqual([(each.entrant, each.round[0]) for each in found.samples],
+                         [("mvm", 0), ("MPICH", 0), ("mvm", 1), ("MPICH", 1)])
+
+    def test_drop_what_lies_between_two_placements(self):
+        found = self.measure([self.entrant("mvm")], PlayedBounce(40, 200))
+        self.assertEqual((found.samples, found.moved), ([], 2))
+        self.assertIn("the cores moved", found.dropped[0]["reason"])
+
+    def test_go_on_without_who_fails_or_is_hopeless(self):
+        found = self.measure([self.entrant("mvm"), suites.Entrant("MPICH", failing)], PlayedBounce(40), 3)
+        self.assertEqual([each["entrant"] for each in found.dropped], ["MPICH"])
+        self.assertEqual(len(found.samples), 3)
 
 
 class Placement(unittest.TestCase):
