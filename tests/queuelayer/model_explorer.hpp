@@ -76,7 +76,10 @@ class Explorer {
   Explorer(const Model& model, Ordering ordering) : model_(model), ordering_(ordering) {
     layout_.cells = model.memory_.size();
     for (const auto& program : model.programs_) {
-      layout_.locals = std::max(layout_.locals, program.first_.size());
+      layout_.locals = std::max(layout_.locals, program.is_result_.size());
+      for (const auto& instruction : program.instructions_) {
+        has_group_fences_ |= instruction.kind == Kind::kBeginFences;
+      }
     }
   }
 
@@ -157,7 +160,6 @@ class Explorer {
     for (std::size_t p = 0; p < model_.programs_.size(); ++p) {
       const auto& program = model_.programs_[p];
       put(state, p, Layout::kSpurious, program.spurious_);
-      state.replace(layout_.local(p), program.first_.size(), program.first_);
       run_locals(state, p);
     }
     return state;
@@ -333,6 +335,10 @@ class Explorer {
   void forget(State& state, std::size_t process) const {
     put(state, process, Layout::kAt, 0);
     put(state, process, Layout::kSpurious, 0);
+    const auto& is_result = model_.programs_[process].is_result_;
+    for (std::uint8_t i = 0; i < is_result.size(); ++i) {
+      if (!is_result[i]) put_local(state, process, Local{i}, 0);
+    }
   }
 
   void perform(State& state, Action action) {
@@ -363,24 +369,41 @@ class Explorer {
   [[nodiscard]] std::vector<Action> actions(const State& state) const {
     std::vector<Action> all;
     for (std::uint8_t p = 0; p < model_.programs_.size(); ++p) {
-      const auto now = status(state, p);
-      const bool alive = now == Status::kRuns || now == Status::kSleeps;
-      if (can_step(state, p)) {
-        const auto& instruction = next(state, p);
-        const bool chooses = instruction.kind == Kind::kChoose;
-        const Value choices = chooses ? instruction.value(locals(state, p)) : 1;
-        for (Value i = 0; i < choices; ++i) all.push_back({Action::kStep, p, i});
-      }
+      if (!concerns_nobody_else(state, p)) continue;
+      add_steps(state, p, all);
+      add_kill(state, p, all);
+      return all;
+    }
+    for (std::uint8_t p = 0; p < model_.programs_.size(); ++p) {
+      add_steps(state, p, all);
+      add_kill(state, p, all);
       for (std::uint8_t i = 0; i < get(state, p, Layout::kStores); ++i) {
         if (may_arrive(state, p, i)) all.push_back({Action::kStoreArrives, p, i});
       }
-      if (now == Status::kSleeps) {
-        if (next(state, p).limited) all.push_back({Action::kTimeOut, p, 0});
-        if (get(state, p, Layout::kSpurious) > 0) all.push_back({Action::kWakeForNothing, p, 0});
-      }
-      if (alive && model_.programs_[p].killable_) all.push_back({Action::kKill, p, 0});
+      if (status(state, p) != Status::kSleeps) continue;
+      if (next(state, p).limited) all.push_back({Action::kTimeOut, p, 0});
+      if (get(state, p, Layout::kSpurious) > 0) all.push_back({Action::kWakeForNothing, p, 0});
     }
     return all;
+  }
+  /// Whether the next step of a process can neither change what others do nor be changed by that,
+  /// so that it makes no difference when it happens: it may as well be now. So it is with a choice,
+  /// and with a store that only enters the buffer, unless somebody may want the buffer to be empty.
+  [[nodiscard]] bool concerns_nobody_else(const State& state, std::size_t process) const {
+    if (!can_step(state, process)) return false;
+    const auto kind = next(state, process).kind;
+    return kind == Kind::kChoose || (kind == Kind::kStore && !has_group_fences_);
+  }
+  void add_steps(const State& state, std::uint8_t process, std::vector<Action>& all) const {
+    if (!can_step(state, process)) return;
+    const auto& instruction = next(state, process);
+    const bool chooses = instruction.kind == Kind::kChoose;
+    const Value choices = chooses ? instruction.value(locals(state, process)) : 1;
+    for (Value i = 0; i < choices; ++i) all.push_back({Action::kStep, process, i});
+  }
+  void add_kill(const State& state, std::uint8_t process, std::vector<Action>& all) const {
+    const bool alive = status(state, process) < Status::kEnded;
+    if (alive && model_.programs_[process].killable_) all.push_back({Action::kKill, process, 0});
   }
 
   // --- the graph of states
@@ -522,6 +545,7 @@ class Explorer {
   const Model& model_;
   Ordering ordering_;
   Layout layout_;
+  bool has_group_fences_ = false;
   std::unordered_map<State, Number> numbers_;
   std::vector<Node> nodes_;
   std::vector<Number> edges_;  ///< of each node those that it leads to, in the order of the nodes

@@ -22,7 +22,7 @@ struct Cell {
   Cell operator[](int i) const { return {static_cast<std::uint8_t>(number + i)}; }
 };
 
-/// A process' own variable.
+/// A process' own variable. 0 at first.
 struct Local {
   std::uint8_t number = 0;
 };
@@ -123,9 +123,15 @@ class Program {
  public:
   explicit Program(std::string name) : name_(std::move(name)) {}
 
-  Local local(Value first = 0) {
-    first_.push_back(static_cast<char>(first));
-    return {static_cast<std::uint8_t>(first_.size() - 1)};
+  Local local() {
+    is_result_.push_back(false);
+    return {static_cast<std::uint8_t>(is_result_.size() - 1)};
+  }
+  /// One that is looked at when the process is gone.
+  Local result() {
+    const auto result = local();
+    is_result_[result.number] = true;
+    return result;
   }
   Program& may_be_killed() {
     killable_ = true;
@@ -237,7 +243,7 @@ class Program {
   void add(Instruction instruction) { instructions_.push_back(std::move(instruction)); }
 
   std::string name_;
-  std::string first_;  ///< values of the locals
+  std::vector<bool> is_result_;  ///< of each local
   std::vector<Instruction> instructions_;
   std::vector<std::size_t> labels_;
   bool killable_ = false;

@@ -2,7 +2,6 @@
 // The two ends of a ring (ring_writer.hpp, ring_reader.hpp) and the queue VM (channel_ends.cpp), in
 // all orders: who waits for a message or for room gets it, whoever is killed at any instruction.
 // Each property is also tried with a fault, which the model must notice.
-#include <bit>
 #include <ostream>
 #include <string>
 #include <tuple>
@@ -232,8 +231,8 @@ class ReceiverProgram {
   Program program_{"receiver"};
   Local ready_ = program_.local();
   Local ended_ = program_.local();
-  Local taken_ = program_.local();  ///< fragments
-  Local whole_ = program_.local();  ///< messages
+  Local taken_ = program_.result();  ///< fragments
+  Local whole_ = program_.result();  ///< messages
 };
 
 /// ChannelEnds::task_ended, for one of the two. The queue VM does one after the other; here, both
