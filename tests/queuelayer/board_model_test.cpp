@@ -366,7 +366,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "read what was not shown"},
         Mistake{"NumberNotRelease", faulty(BoardFault::kNumberNotRelease, {true, true}),
                 "read what was not shown", Ordering::kWeakStores},
-        Mistake{"OverwritesUnread", faulty_root(BoardFault::kOverwritesUnread), ""},
+        Mistake{"OverwritesUnread", faulty_root(BoardFault::kOverwritesUnread),
+                "read what was not shown"},
         Mistake{"GoneLookedAtLast", faulty(BoardFault::kGoneLookedAtLast, {true, true}),
                 "missed one that contributed"}),
     [](const auto& chosen) { return std::string(chosen.param.name); });

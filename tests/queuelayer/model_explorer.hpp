@@ -80,12 +80,18 @@ class Explorer {
       for (const auto& instruction : program.instructions_) {
         has_group_fences_ |= instruction.kind == Kind::kBeginFences;
       }
+      if (program.instructions_.size() > kMostInstructions) broken_ = "a program is too long";
+    }
+    if (layout_.cells > kCellMask + 1u || model.programs_.size() > kMostProcesses) {
+      broken_ = "the model is too large";
     }
   }
 
   Verdict run() {
-    State first = first_state();
-    if (broken_.empty()) enter(first, {});
+    if (broken_.empty()) {
+      State first = first_state();
+      if (broken_.empty()) enter(first, {});
+    }
     for (std::uint32_t number = 0; number < nodes_.size() && broken_.empty(); ++number) {
       expand(number);
     }
@@ -103,7 +109,9 @@ class Explorer {
   using Instruction = Program::Instruction;
 
   static constexpr Number kMostStates = 8'000'000;
-  static constexpr std::uint8_t kRelease = 0x80;  // marks of a buffered store's cell
+  static constexpr std::size_t kMostInstructions = 256;  // numbered by a byte
+  static constexpr std::size_t kMostProcesses = 8;       // who owe fences to each, in a byte
+  static constexpr std::uint8_t kRelease = 0x80;         // marks of a buffered store's cell
   static constexpr std::uint8_t kSum = 0x40;
   static constexpr std::uint8_t kCellMask = 0x3f;
 

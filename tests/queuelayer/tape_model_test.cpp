@@ -486,13 +486,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Mistake{"NoZero", TapeFault::kNoZero, kNoHeader},
         Mistake{"ZeroAfterHeader", TapeFault::kZeroAfterHeader, kNoHeader},
-        Mistake{"ZeroWithoutRoom", TapeFault::kZeroWithoutRoom, ""},
+        Mistake{"ZeroWithoutRoom", TapeFault::kZeroWithoutRoom, "sender is stuck"},
         Mistake{"HeaderFirst", TapeFault::kHeaderFirst, kNotSent},
-        Mistake{"HeaderNotRelease", TapeFault::kHeaderNotRelease, "", Ordering::kWeakStores},
+        Mistake{"HeaderNotRelease", TapeFault::kHeaderNotRelease, kNotSent, Ordering::kWeakStores},
         Mistake{"SkipFirst", TapeFault::kSkipFirst, kNoHeader},
         Mistake{"SkipNotRelease", TapeFault::kSkipNotRelease, kNoHeader, Ordering::kWeakStores},
         Mistake{"GivenBackFirst", TapeFault::kGivenBackFirst, kNotSent},
-        Mistake{"GivenBackUnheeded", TapeFault::kGivenBackUnheeded, ""}),
+        Mistake{"GivenBackUnheeded", TapeFault::kGivenBackUnheeded, kNoHeader}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
 TEST_P(TapeMistake, IsNoticed) {
