@@ -2,6 +2,7 @@
 """Pictures of the verdicts, as SVG."""
 import math
 import os
+from collections import Counter
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -101,6 +102,7 @@ def ratio_chart(path, title, verdicts):
     canvas = Canvas(WIDTH, height, title)
     speedups = [_speedup(each.ratio, each) for each in verdicts]
     asked = [_speedup(each.bar, each) for each in verdicts]
+    twice = {name for name, times in Counter(each.name for each in verdicts).items() if times > 1}
     scale = LogScale([*speedups, *asked, 0.5, 2], names_width, WIDTH - 70)
     for tick in (*scale.decades(), 1.0):
         canvas.line(scale.at(tick), TOP, scale.at(tick), height - 24, "#888" if tick == 1 else "#ddd")
@@ -110,7 +112,8 @@ def ratio_chart(path, title, verdicts):
         begin, end = sorted((scale.at(1), scale.at(speedup)))
         canvas.rectangle(begin, y + 4, max(end - begin, 1), 9, AHEAD if each.passed else BEHIND)
         canvas.line(scale.at(bar), y + 1, scale.at(bar), y + 16, "#222", 2)
-        canvas.text(names_width - 10, y + 13, each.name, "end")
+        name = f"{each.name}, cores {each.placement}" if each.name in twice else each.name
+        canvas.text(names_width - 10, y + 13, name, "end")
         canvas.text(WIDTH - 60, y + 13, f"{number_text(speedup)} x")
     canvas.save(path)
 

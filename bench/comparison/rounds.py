@@ -10,6 +10,7 @@ from comparison.running import Failed, OtherWork
 QUIET = 0.2  # others may use so much of the cores; they do while programs start
 HOPELESS = 10  # so many times slower than the best at everything,
 LONG_S = 3     # and taking so long: measured no more
+REPEATS = 60   # of runs beside which others were busy; afterwards they are it all the time
 ENOUGH_S = 20 * 60  # no suite begins later
 ATTEMPTS = 2   # at a round, while the cores move in it
 
@@ -39,6 +40,7 @@ class Measurement:
         self.dropped = []
         self.moved = 0  # of those dropped: because the cores moved
         self.failed = set()  # suites and entrants of the others
+        self.repeats = REPEATS  # that are left
         self.spent_s = {}  # by suites and entrants, the last time
 
 
@@ -81,8 +83,9 @@ def _measure_one(suite, entrant, moment, bounce, cores, measurement):
         measurement.spent_s[suite.name, entrant.name] = time.monotonic() - begin
         after = bounce.measure()
         placement = placement_of(before, after)
-        if last_time or (placement and share <= QUIET):
+        if last_time or (placement and (share <= QUIET or measurement.repeats == 0)):
             break
+        measurement.repeats -= placement is not None
     if placement is None:
         measurement.moved += 1
         _drop(measurement, suite, entrant, moment, f"the cores moved: {before:.0f} ns, then {after:.0f} ns")
