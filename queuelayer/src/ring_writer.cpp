@@ -38,17 +38,25 @@ RingWriter::~RingWriter() {
 }
 
 bool RingWriter::write(const void* data, std::uint64_t length, std::uint32_t type) {
-  if (length > kFragment) return write_elsewhere(data, length, type);
+  if (length > tape::kWholeBytes) return write_fragments(data, length, type);
   const auto form = tape::form_for(length);
-  const auto place = place_for(form, length);
-  if (!fits(place)) return write_elsewhere(data, length, type);
+  auto place = place_for(form, length);
+  if (!fits(place)) {
+    reclaim();
+    place = place_for(form, length);
+    if (!fits(place)) return write_elsewhere(data, length, type);
+  }
   copy_in(form, place, data, length);
   publish(place, tape::published(form, type, length),
-          {.end = place.end,
-           .message_bytes = static_cast<std::uint32_t>(length),
-           .last = true,
-           .elsewhere = false});
+          {.message_bytes = static_cast<std::uint32_t>(length), .last = true, .elsewhere = false});
   return true;
+}
+
+void RingWriter::copy_in(tape::Form form, const Place& place, const void* data,
+                         std::uint64_t length) const {
+  if (length <= tape::kNearBytes) return fill_near(memory_at(place.at), data, length);
+  note_message_length(place, length);
+  std::memcpy(memory_at(tape::payload_at(form, place.at)), data, length);
 }
 
 /// Where there is no obvious room. When a long queue was full, its receiver is the slower one; it
@@ -71,37 +79,104 @@ bool RingWriter::try_write_far(const void* data, std::uint64_t length, std::uint
 /// Where the record is at the beginning of the tape, the receiver is sent there only when it is
 /// complete.
 void RingWriter::publish(const Place& place, std::uint64_t header, const Flight& flight) {
-  if (cleared_for(place) > cleared_) clear_ahead(place);
+  if (cleared_for(place) > cleared_) clear_to(cleared_for(place), place.end);
   const auto before = head_;
   const bool turns = place.end > lap_end_;
-  publish_there(place, header, flight);
+  note_flight(place, header, flight);
+  if (flight.last) {
+    publish_next(header_at(place.at), header, place.end, flight.message_bytes);
+  } else {
+    header_at(place.at).store(header, std::memory_order_release);
+    head_ = place.end;
+  }
   if (turns) {
-    if (place.at != before) {
-      header_at(before).store(tape::kSkipWord, std::memory_order_release);
-      ring(*receiver_);
-    }
+    if (place.at != before) header_at(before).store(tape::kSkipWord, std::memory_order_release);
     lap_end_ = tape::next_lap(place.at, tape_size_);
   }
+  if (turns || !flight.last) ring(*receiver_);
   if (messages() > watched_) note_depth();
+  prepare_run();
   find_limits();
+}
+
+/// Clears the tape for the next records of the run.
+void RingWriter::prepare_run() {
+  const auto room = reclaimed_ + tape_size_;
+  if (run_.extent == 0) return;
+  if (run_.extent <= kClearAhead / 2) {
+    const auto ahead = std::min(head_ + kClearAhead, room) & ~(kLine - 1);
+    if (ahead > cleared_) clear_to(ahead, head_ + tape::kUnit);
+    return;
+  }
+  // Only the words where their headers will be: each on a line of its own, like this record's.
+  for (int i = 0; i < kRecordsAhead; ++i) {
+    const auto at = std::max(run_.cleared, head_) + run_.extent;
+    if (at + kLine > std::min(room, lap_end_)) return;
+    header_at(at).store(0, std::memory_order_relaxed);
+    run_.cleared = at;
+  }
+}
+
+/// Remembers the record that is about to be published; of `flight`, the positions are to be filled
+/// in.
+void RingWriter::note_flight(const Place& place, std::uint64_t header, Flight flight) {
+  const auto form = tape::form_of(header);
+  const auto length = tape::length_of(header);
+  const bool whole = flight.last && !flight.elsewhere && length == flight.message_bytes;
+  const bool repeats = whole && place.at == head_ &&
+                       tape::end_of(form, place.end, length) - place.end == place.end - place.at;
+  if (repeats && run_.extent != 0 && header == run_.header) return;
+  end_run();
+  flight.begin = head_;
+  flight.end = place.end;
+  flight.extent = static_cast<std::uint32_t>(place.end - head_);
+  if (youngest_ - oldest_ > flight_mask_) grow();
+  flights_[youngest_++ & flight_mask_] = flight;
+  if (!repeats) return;
+  run_ = {.length = flight.message_bytes,
+          .extent = flight.extent,
+          .payload = tape::payload_at(form, place.at) - place.at,
+          .header = header,
+          .type = tape::kind_of(header)};
+}
+
+void RingWriter::end_run() {
+  if (run_.extent != 0) flights_[(youngest_ - 1) & flight_mask_].end = head_;
+  run_ = {};
 }
 
 /// What follows from the state: how far records may be sent without looking at any of it.
 void RingWriter::find_limits() {
-  const auto room = reclaimed_ + tape_size_ - kept_free();
-  const auto clear = cleared_ - tape::kUnit;
-  safe_end_ = std::min({lap_end_, room - std::min(room, 2 * kLine), clear});
+  const auto kept = kept_free() + 2 * kLine;
+  const auto end = std::min({lap_end_, reclaimed_ + tape_size_ - std::min(tape_size_, kept),
+                             std::max(cleared_ - std::min(cleared_, kLeastAhead), run_.cleared)});
   const auto most = std::min(capacity_, watched_);
-  safe_sent_ = returned_ + most - std::min(most, loans_);
-  byte_limit_ = returned_bytes_ + byte_capacity_ - std::min(byte_capacity_, lent_bytes_);
+  auto more = most - std::min(most, messages());
+  const auto left = byte_capacity_ - std::min(byte_capacity_, bytes());
+  if (run_.extent != 0 && more * run_.length > left) more = left / run_.length;
+  run_.safe_end = std::min(end, head_ + more * run_.extent);
+}
+
+bool RingWriter::write_fragments(const void* data, std::uint64_t length, std::uint32_t type) {
+  if (tape_has_room_for_all(length) || (reclaim(), tape_has_room_for_all(length))) {
+    lap_end_ = std::max(lap_end_, tape::round_up(head_, tape_size_));  // it does not end early now
+    streaming_ = {.length = length, .left = length, .type = type};
+  } else if (!begin(length, type)) {
+    return false;
+  }
+  append(data, length);
+  return true;
+}
+
+/// True when a large message can end without the heap.
+bool RingWriter::tape_has_room_for_all(std::uint64_t length) const {
+  const auto fragment = tape::fragment_for(length);
+  const auto fragments = length / fragment + 2;  // one for what a turn loses
+  const auto needed = fragments * (fragment + tape::kPage + kLine);
+  return head_ + needed + kept_free() <= reclaimed_ + tape_size_;
 }
 
 bool RingWriter::write_elsewhere(const void* data, std::uint64_t length, std::uint32_t type) {
-  if (length > kFragment) {
-    if (!begin(length, type)) return false;
-    append(data, length);
-    return true;
-  }
   const auto at = heap_.allocate(length);
   if (!at) return false;
   std::memcpy(arena_.base() + *at, data, length);
@@ -121,8 +196,7 @@ void RingWriter::publish_elsewhere(const Block& block, std::uint64_t message_len
   blocks_.push_back(block);
   const bool last = (kind & kMoreFollows) == 0;
   publish(place, tape::published(tape::Form::kElsewhere, kind, 0),
-          {.end = place.end,
-           .message_bytes = last ? static_cast<std::uint32_t>(message_length) : 0,
+          {.message_bytes = last ? static_cast<std::uint32_t>(message_length) : 0,
            .last = last,
            .elsewhere = true});
 }
@@ -136,17 +210,13 @@ RingWriter::Place RingWriter::place_on_next_lap(tape::Form form, std::uint64_t l
   return end <= at ? Place{head_, end} : place;
 }
 
-/// Makes the words zero where the next headers will be: one must be, more are cheaper together.
-void RingWriter::clear_ahead(const Place& place) {
-  const auto from = std::max(cleared_, place.end);
-  auto to = cleared_for(place);
-  if (place.end - place.at <= kClearAhead) {
-    to = std::max(to, std::min(to + kClearAhead, (reclaimed_ + tape_size_) & ~(kLine - 1)));
-  }
-  const auto before_end = std::min(to - from, tape_size_ - (from & (tape_size_ - 1)));
+/// Makes the words zero where the next headers will be: those that are not, from `from` on.
+void RingWriter::clear_to(std::uint64_t position, std::uint64_t from) {
+  from = std::max(cleared_, from);
+  const auto before_end = std::min(position - from, tape_size_ - (from & (tape_size_ - 1)));
   std::memset(memory_at(from), 0, before_end);
-  std::memset(tape_, 0, to - from - before_end);
-  cleared_ = to;
+  std::memset(tape_, 0, position - from - before_end);
+  cleared_ = position;
 }
 
 void RingWriter::grow() {
@@ -170,10 +240,10 @@ void RingWriter::drop_hold(SharedBlock& block) {
 }
 
 void RingWriter::drop(std::uint64_t length) {
-  ++dropped_;
-  dropped_bytes_ += length;
-  channel_->enqueued.store(sent_ + dropped_, std::memory_order_relaxed);
-  channel_->bytes.store(sent_bytes_ + dropped_bytes_, std::memory_order_relaxed);
+  ++returned_;
+  returned_bytes_ += length;
+  channel_->enqueued.store(++sent_, std::memory_order_relaxed);
+  channel_->bytes.store(sent_bytes_ += length, std::memory_order_relaxed);
   auto& drops = channel_->sender_drops[static_cast<std::size_t>(DropCause::kOverflow)];
   drops.store(drops.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
@@ -243,8 +313,8 @@ void RingWriter::append(const void* data, std::uint64_t length) {
 /// One fragment by way of the tape; 0 when the receiver lags and the heap is to be used.
 std::uint64_t RingWriter::append_to_tape(const std::byte* data, std::uint64_t length) {
   if (streaming_.gathering > 0) return 0;  // what gathers in the heap comes first
-  const auto piece = std::min(length, kFragment);
-  const auto form = piece <= tape::kNearBytes ? tape::Form::kNear : tape::Form::kAligned;
+  const auto piece = std::min(length, tape::fragment_for(streaming_.length));
+  const auto form = std::max(tape::form_for(piece), tape::Form::kNear);
   auto place = place_for(form, piece);
   if (!fits(place)) {
     if (!receiver_keeps_up()) return 0;
@@ -258,8 +328,7 @@ std::uint64_t RingWriter::append_to_tape(const std::byte* data, std::uint64_t le
   if (last) give_unused_heap_back();
   const auto kind = streaming_.type | (last ? 0 : kMoreFollows);
   publish(place, tape::published(form, kind, piece),
-          {.end = place.end,
-           .message_bytes = last ? static_cast<std::uint32_t>(streaming_.length) : 0,
+          {.message_bytes = last ? static_cast<std::uint32_t>(streaming_.length) : 0,
            .last = last,
            .elsewhere = false});
   return piece;
@@ -317,9 +386,11 @@ void RingWriter::reclaim() {
   if (receiver_closed()) released = head_;
   if (released > head_) return;
   while (oldest_ != youngest_) {
-    const Flight& flight = flights_[oldest_ & flight_mask_];
-    if (flight.end > released) break;
-    take_back(flight);
+    Flight& flight = flights_[oldest_ & flight_mask_];
+    const bool is_run = run_.extent != 0 && oldest_ + 1 == youngest_;
+    const auto end = is_run ? head_ : flight.end;
+    take_back(flight, std::min(released, end));
+    if (is_run || released < end) break;
     ++oldest_;
   }
   deepest_ = std::max(deepest_, head_ - reclaimed_);
@@ -329,15 +400,18 @@ void RingWriter::reclaim() {
   find_limits();
 }
 
-void RingWriter::take_back(const Flight& flight) {
-  reclaimed_ = flight.end;
+void RingWriter::take_back(Flight& flight, std::uint64_t up_to) {
+  if (up_to < flight.begin + flight.extent) return;
+  const auto records = (up_to - flight.begin) / flight.extent;
+  flight.begin += records * flight.extent;
+  reclaimed_ = flight.begin;
   if (flight.elsewhere) {
     take_back(blocks_.front());
     blocks_.pop_front();
   }
   if (flight.last) {
-    ++returned_;
-    returned_bytes_ += flight.message_bytes;
+    returned_ += records;
+    returned_bytes_ += records * flight.message_bytes;
   }
 }
 

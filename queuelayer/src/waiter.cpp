@@ -21,6 +21,8 @@ namespace {
 constexpr std::uint32_t kSpinRounds = 1000;
 /// Hand-overs of a shared core: each costs about a microsecond when nobody else can run.
 constexpr std::uint32_t kYieldRounds = 3;
+/// The kernel may be out of memory for a fence; then a wake-up may be missed.
+constexpr std::int64_t kNapWithoutFence = 1'000'000;
 /// The clock may be stopped and started by others, so no sleep relies on it for longer than this.
 constexpr std::int64_t kLongestSleepNs = 1'000'000'000;
 
@@ -86,8 +88,8 @@ Waiter::Sleeper::Sleeper(EndpointRecord& endpoint) : endpoint_(endpoint) {
   endpoint_.sleepers.fetch_add(1, std::memory_order_relaxed);
   if (endpoint_.ringers_fence != 0) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
-  } else {
-    ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
+  } else if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) != 0) {
+    longest_ns_ = kNapWithoutFence;
   }
 }
 
@@ -98,17 +100,16 @@ Waiter::BlockedTime::~BlockedTime() {
   total_ns_ += monotonic_ns() - begin_ns_;
 }
 
-bool Waiter::sleep(std::uint32_t bell, std::int64_t deadline_ns) {
-  if (deadline_ns == kNoDeadline) {
-    futex_wait(endpoint_.bell, bell, nullptr);
-    return true;
+bool Waiter::sleep(std::uint32_t bell, std::int64_t deadline_ns, std::int64_t longest_ns) {
+  auto nap = longest_ns;
+  if (deadline_ns != kNoDeadline) {
+    const auto left = deadline_ns - group_now_ns(clock_);
+    if (left <= 0) return false;
+    const bool stands = clock_.stopped_at_ns.load(std::memory_order_relaxed) != 0;
+    nap = std::min({nap, kLongestSleepNs, stands ? kLongestSleepNs : left});
   }
-  const auto left = deadline_ns - group_now_ns(clock_);
-  if (left <= 0) return false;
-  const bool stands = clock_.stopped_at_ns.load(std::memory_order_relaxed) != 0;
-  const auto nap = stands ? kLongestSleepNs : std::min(left, kLongestSleepNs);
   const timespec timeout{nap / 1'000'000'000, nap % 1'000'000'000};
-  futex_wait(endpoint_.bell, bell, &timeout);
+  futex_wait(endpoint_.bell, bell, nap == kNoDeadline ? nullptr : &timeout);
   return true;
 }
 

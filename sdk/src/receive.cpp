@@ -137,15 +137,14 @@ queue::Pace next_pace(PortState& state) {
 }
 
 /// Looks for a message that is about to come: waits too short for the waiter to be asked.
-Taken take_soon(PortState& state, queue::RingReader& ring, Piece& piece) {
-  constexpr std::uint32_t kSoon = 64;
+void wait_a_moment(PortState& state, std::int64_t timeout_ns) {
+  constexpr std::uint32_t kMoment = 64;
+  if (timeout_ns == 0 || !state.has_own_core) return;
+  auto& ring = *state.express_in->reader.ring();
   const auto pauses = next_pace(state).first;
-  for (std::uint32_t round = 0; round < kSoon; round += pauses) {
+  for (std::uint32_t round = 0; round < kMoment && !ring.available(); round += pauses) {
     for (std::uint32_t i = 0; i < pauses; ++i) queue::pause_core();
-    const auto taken = ring.take(piece);
-    if (taken != Taken::kNothing) return taken;
   }
-  return Taken::kNothing;
 }
 
 [[gnu::noinline]] Inlet* wait_for_first(PortState& state, Piece& piece, std::int64_t timeout_ns,
@@ -164,9 +163,8 @@ Inlet* take_first(Port& port, Piece& piece, std::int64_t timeout_ns, Got& got) {
   auto& state = PortAccess::state(port);
   if (Inlet* express = state.express_in) [[likely]] {
     auto& ring = *express->reader.ring();
-    auto taken = ring.take(piece);
-    const bool may_wait = timeout_ns != 0 && state.has_own_core;
-    if (taken == Taken::kNothing && may_wait) taken = take_soon(state, ring, piece);
+    if (!ring.available()) wait_a_moment(state, timeout_ns);
+    const auto taken = ring.take(piece);
     if (taken == Taken::kPiece) [[likely]]
       return express;
     if (taken == Taken::kCorrupt) refuse_corrupt(*express);
@@ -273,11 +271,16 @@ bool complete(Inlet& inlet, const Piece& piece, Block& out) {
   return true;
 }
 
-/// The common case of what follows: it is there and is what is wanted.
+/// The common case of what follows: it is there, or will be in a moment, and is what is wanted.
 [[gnu::always_inline]] inline bool try_copy(Port& port, void* data, std::size_t size,
-                                            std::uint32_t type) {
-  Inlet* express = PortAccess::state(port).express_in;
-  return express != nullptr && express->reader.ring()->try_copy(data, size, type);
+                                            std::uint32_t type, std::int64_t timeout_ns) {
+  auto& state = PortAccess::state(port);
+  if (state.express_in == nullptr) return false;
+  auto& ring = *state.express_in->reader.ring();
+  if (ring.try_copy(data, size, type)) return true;
+  if (ring.available()) return false;
+  wait_a_moment(state, timeout_ns);
+  return ring.try_copy(data, size, type);
 }
 
 /// Copies the next message to memory of `size` bytes; `size` is its length then. Throws mvm::error
@@ -331,13 +334,13 @@ Got receive(Port& port, Block& out, std::int64_t timeout_ns) {
 
 Got receive_into(Port& port, void* data, std::size_t& size, std::uint32_t type,
                  std::int64_t timeout_ns) {
-  if (try_copy(port, data, size, type)) return Got::kMessage;
+  if (try_copy(port, data, size, type, timeout_ns)) return Got::kMessage;
   return copy_next(port, data, 0, size, type, timeout_ns);
 }
 
 Got receive_value(Port& port, void* data, std::size_t size, std::uint32_t type,
                   std::int64_t timeout_ns) {
-  if (try_copy(port, data, size, type)) return Got::kMessage;
+  if (try_copy(port, data, size, type, timeout_ns)) return Got::kMessage;
   return copy_next(port, data, size, size, type, timeout_ns);
 }
 

@@ -50,7 +50,7 @@ TEST_P(Corruption, OfARecordIsNoticed) {
       break;
     case Damage::kNearTooLong:
       lab.write(pattern(0, 100));
-      words[0] = tape::published(Form::kNear, 0, tape::kFragment + 1);
+      words[0] = tape::published(Form::kNear, 0, tape::kLongestFragment + 1);
       break;
     case Damage::kNoRecord:
       lab.write(pattern(0, 100));

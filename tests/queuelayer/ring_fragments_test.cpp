@@ -45,7 +45,7 @@ TEST(RingFragments, ArriveInPiecesOfAnyLength) {
 
 /// Pieces that are a little longer than a fragment make many records of different sizes.
 TEST(RingFragments, LeaveRoomForTheMessagesThatFollow) {
-  constexpr std::uint64_t kBytes = 93 * RingWriter::kFragment;
+  constexpr std::uint64_t kBytes = 93 * tape::kWholeBytes;
   Lab lab(1, room_for(3, Bytes{kBytes}));
   auto* loan = lab.writer().reserve(50);
   ASSERT_NE(loan, nullptr);

@@ -83,7 +83,7 @@ class RingReader {
     const auto header = header_at(next_).load(std::memory_order_acquire);
     if (header != tape::published(form, type, length)) return false;
     const auto end = tape::end_of(form, next_, length);
-    const bool plain = taken_ == released_ && length <= tape::kFragment &&
+    const bool plain = taken_ == released_ && length <= tape::kWholeBytes &&
                        end <= tape::next_lap(next_, tape_size_);
     if (!plain) [[unlikely]]
       return false;
@@ -91,7 +91,7 @@ class RingReader {
     if (length == tape::kShortBytes) {
       std::memcpy(to, payload, tape::kShortBytes);
     } else {
-      std::memcpy(to, payload, length);
+      tape::copy_near(static_cast<std::byte*>(to), payload, length);
     }
     next_ = taken_ = released_ = end;
     ++records_;

@@ -26,9 +26,6 @@ namespace mvm::queue {
 /// acquire.
 class RingWriter {
  public:
-  /// Longest fragment of a message that is copied in.
-  static constexpr std::uint64_t kFragment = tape::kFragment;
-
   /// `arena` and `heap` must outlive it.
   RingWriter(const Arena& arena, std::uint32_t channel, SenderHeap& heap);
   ~RingWriter();
@@ -51,20 +48,18 @@ class RingWriter {
   /// it.
   [[nodiscard, gnu::always_inline]] bool try_write(const void* data, std::uint64_t length,
                                                    std::uint32_t type) {
-    if (length > kFragment) [[unlikely]]
-      return try_write_far(data, length, type);
-    const auto form = tape::form_for(length);
-    const auto end = tape::end_of(form, head_, length);
-    const bool obvious = end <= safe_end_ && sent_ < safe_sent_ &&
-                         sent_bytes_ + length <= byte_limit_ && !receiver_closed();
+    const auto end = head_ + run_.extent;
+    const bool obvious =
+        length == run_.length && type == run_.type && end <= run_.safe_end && !receiver_closed();
     if (!obvious) [[unlikely]]
       return try_write_far(data, length, type);
-    copy_in(form, {head_, end}, data, length);
-    publish_there({head_, end}, tape::published(form, type, length),
-                  {.end = end,
-                   .message_bytes = static_cast<std::uint32_t>(length),
-                   .last = true,
-                   .elsewhere = false});
+    if (length <= tape::kNearBytes) [[likely]] {
+      fill_near(memory_at(head_), data, length);
+    } else {
+      note_message_length({head_, end}, length);
+      std::memcpy(memory_at(head_ + run_.payload), data, length);
+    }
+    publish_next(header_at(head_), run_.header, end, length);
     return true;
   }
 
@@ -132,12 +127,26 @@ class RingWriter {
     std::uint64_t at;
     std::uint64_t end;
   };
-  /// What the writer remembers of each record in flight, oldest first, to take its memory back.
+  /// What the writer remembers of records in flight, oldest first, to take their memory back:
+  /// one record, or whole messages of one length that follow each other.
   struct Flight {
-    std::uint64_t end;            ///< the tape is free up to here once it came back
-    std::uint32_t message_bytes;  ///< of the whole message, in its last fragment
-    bool last;
-    bool elsewhere;  ///< the oldest of `blocks_` is its payload
+    std::uint64_t begin = 0;          ///< of the first, with the turn before it
+    std::uint64_t end = 0;            ///< the tape is free up to here once they came back
+    std::uint32_t extent = 0;         ///< of each
+    std::uint32_t message_bytes = 0;  ///< of the whole message, in its last fragment
+    bool last = false;
+    bool elsewhere = false;  ///< the oldest of `blocks_` is its payload
+  };
+  /// The youngest flight, while messages like its own follow, which then need little thought. Its
+  /// end is `head_`.
+  struct Run {
+    std::uint64_t length = ~std::uint64_t{0};  ///< of each message
+    std::uint64_t extent = 0;                  ///< of each record; 0: there is no run
+    std::uint64_t payload = 0;                 ///< where it begins in each record
+    std::uint64_t safe_end = 0;  ///< up to here there is obviously room; see find_limits
+    std::uint64_t cleared = 0;   ///< the words where its next headers will be are zero up to here
+    std::uint64_t header = 0;
+    std::uint32_t type = 0;
   };
   /// A payload in the heap.
   struct Block {
@@ -152,8 +161,12 @@ class RingWriter {
   /// Longest piece of a message whose receiver lags behind.
   static constexpr std::uint64_t kHeapFragment = 256 << 10;
 
-  /// Cleared beyond what must be, while records are small.
-  static constexpr std::uint64_t kClearAhead = 4 * kLine;
+  /// So much of the tape is clear in front of small records, and more than the least of it before
+  /// they are published, so that they need not wait for it.
+  static constexpr std::uint64_t kClearAhead = 8 * kLine;
+  static constexpr std::uint64_t kLeastAhead = 2 * kLine;
+  /// Of larger ones that are alike, the next so many headers.
+  static constexpr int kRecordsAhead = 8;
   /// A lap ends early when the queue is empty and it has run further than this, so that a queue
   /// that keeps up lives in the same few cache lines.
   static constexpr std::uint64_t kShortestLap = 4 << 10;
@@ -166,7 +179,7 @@ class RingWriter {
     return counts_admit(length) && memory_admits(length);
   }
   [[nodiscard]] bool memory_admits(std::uint64_t length) const {
-    return (length <= kFragment && fits(place_for(tape::form_for(length), length))) ||
+    return (length <= tape::kWholeBytes && fits(place_for(tape::form_for(length), length))) ||
            heap_.could_allocate(streaming_size(length));
   }
   [[nodiscard]] bool counts_admit(std::uint64_t length) const {
@@ -202,45 +215,43 @@ class RingWriter {
   void note_message_length(const Place& place, std::uint64_t length) const {
     reinterpret_cast<std::uint64_t*>(memory_at(place.at))[1] = length;
   }
-  [[gnu::always_inline]] void copy_in(tape::Form form, const Place& place, const void* data,
-                                      std::uint64_t length) const {
-    if (form != tape::Form::kShort) {
-      note_message_length(place, length);
-      std::memcpy(memory_at(tape::payload_at(form, place.at)), data, length);
-      return;
-    }
-    std::byte* payload = memory_at(place.at) + sizeof(tape::Header);
-    if (length == tape::kShortBytes) [[likely]] {
-      std::memcpy(payload, data, tape::kShortBytes);
-    } else if (length != 0) {
-      std::memcpy(payload, data, length);
+  void copy_in(tape::Form form, const Place& place, const void* data, std::uint64_t length) const;
+  /// All but the header of a record of Form::kShort or Form::kNear.
+  [[gnu::always_inline]] static void fill_near(std::byte* record, const void* data,
+                                               std::uint64_t length) {
+    const auto* bytes = static_cast<const std::byte*>(data);
+    if (length == tape::kShortBytes) {
+      std::memcpy(record + sizeof(tape::Header), bytes, tape::kShortBytes);
+    } else if (length < tape::kShortBytes) {
+      tape::copy_near(record + sizeof(tape::Header), bytes, length);
+    } else {
+      std::memcpy(record + sizeof(tape::Header), &length, sizeof length);
+      tape::copy_near(record + tape::kUnit, bytes, length);
     }
   }
 
   [[nodiscard]] bool try_write_far(const void* data, std::uint64_t length, std::uint32_t type);
   void publish(const Place& place, std::uint64_t header, const Flight& flight);
-  /// `publish` on this lap, where the tape is clear.
-  [[gnu::always_inline]] void publish_there(const Place& place, std::uint64_t header,
-                                            const Flight& flight) {
-    if (youngest_ - oldest_ > flight_mask_) [[unlikely]]
-      grow();
-    flights_[youngest_++ & flight_mask_] = flight;
-    header_at(place.at).store(header, std::memory_order_release);
-    head_ = place.end;
-    if (flight.last) {
-      ++sent_;
-      sent_bytes_ += flight.message_bytes;
-      channel_->enqueued.store(sent_ + dropped_, std::memory_order_relaxed);
-      channel_->bytes.store(sent_bytes_ + dropped_bytes_, std::memory_order_relaxed);
-    }
+  /// The release store, and what follows from it for a whole message or its last fragment.
+  [[gnu::always_inline]] void publish_next(tape::Header& header, std::uint64_t word,
+                                           std::uint64_t end, std::uint64_t message_bytes) {
+    header.store(word, std::memory_order_release);
+    head_ = end;
+    channel_->enqueued.store(++sent_, std::memory_order_relaxed);
+    channel_->bytes.store(sent_bytes_ += message_bytes, std::memory_order_relaxed);
     ring(*receiver_);
   }
+  void prepare_run();
   void note_depth();
   void find_limits();
-  void clear_ahead(const Place& place);
+  void clear_to(std::uint64_t position, std::uint64_t from);
   void grow();
+  void note_flight(const Place& place, std::uint64_t header, Flight flight);
+  void end_run();
   void end_loan(std::uint64_t length);
 
+  bool write_fragments(const void* data, std::uint64_t length, std::uint32_t type);
+  [[nodiscard]] bool tape_has_room_for_all(std::uint64_t length) const;
   bool write_elsewhere(const void* data, std::uint64_t length, std::uint32_t type);
   void publish_elsewhere(const Block& block, std::uint64_t message_length, std::uint32_t kind);
   [[nodiscard]] std::uint64_t append_to_tape(const std::byte* data, std::uint64_t length);
@@ -248,7 +259,7 @@ class RingWriter {
   void give_unused_heap_back();
   [[nodiscard]] bool receiver_keeps_up();
   void reclaim();
-  void take_back(const Flight& flight);
+  void take_back(Flight& flight, std::uint64_t up_to);
   void take_back(const Block& block);
   void drop_hold(SharedBlock& block);
 
@@ -267,19 +278,13 @@ class RingWriter {
   std::uint64_t lap_end_;        ///< of the tape; or `head_`, where the lap is to end early
   std::uint64_t deepest_ = 0;    ///< the most bytes of tape seen in flight
 
-  std::uint64_t sent_ = 0;  ///< messages
+  std::uint64_t sent_ = 0;  ///< messages, and those that were dropped instead
   std::uint64_t sent_bytes_ = 0;
-  std::uint64_t returned_ = 0;  ///< of those, the ones whose memory was taken back
+  std::uint64_t returned_ = 0;  ///< of those, the ones that take no memory any more
   std::uint64_t returned_bytes_ = 0;
   std::uint64_t loans_ = 0;  ///< messages to come for which memory was given
   std::uint64_t lent_bytes_ = 0;
-  std::uint64_t dropped_ = 0;  ///< by policy, instead of being sent
-  std::uint64_t dropped_bytes_ = 0;
-
-  // Below these there is obviously room; see find_limits.
-  std::uint64_t safe_end_ = 0;    ///< of the record
-  std::uint64_t safe_sent_ = 0;   ///< `sent_` before it
-  std::uint64_t byte_limit_ = 0;  ///< `sent_bytes_` after it
+  Run run_;
 
   /// A ring of its own: those from `oldest_` to `youngest_` are in flight.
   std::unique_ptr<Flight[]> flights_;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include <mvm/queuelayer/arena_layout.hpp>
 
@@ -16,11 +17,21 @@ namespace mvm::queue::tape {
 inline constexpr std::uint64_t kUnit = 16;
 /// A payload up to this follows its header in the same unit.
 inline constexpr std::uint64_t kShortBytes = 8;
-/// A payload up to this follows its header in the next unit; a longer one on the next line.
+/// A payload up to this follows its header in the next unit.
 inline constexpr std::uint64_t kNearBytes = 192;
-/// Longest payload of a record: a part of a core's level-2 cache, so that the receiver copies one
-/// fragment of a large message while the sender fills the next.
-inline constexpr std::uint64_t kFragment = 16 << 10;
+/// From this on, a payload has pages of its own: a core that reads one runs ahead of itself to the
+/// page's end, and would take lines from the other core that writes the next payload there.
+inline constexpr std::uint64_t kPagedBytes = 8 << 10;
+inline constexpr std::uint64_t kPage = 4 << 10;
+/// Longest message in one record.
+inline constexpr std::uint64_t kWholeBytes = 16 << 10;
+/// Longest payload of a record. Fragments are a part of a core's level-2 cache, so that the
+/// receiver copies one while the sender fills the next; the shorter the message, the shorter they
+/// had better be.
+inline constexpr std::uint64_t kLongestFragment = 32 << 10;
+constexpr std::uint64_t fragment_for(std::uint64_t message_length) {
+  return message_length <= (256 << 10) ? kWholeBytes : kLongestFragment;
+}
 /// What a record of Form::kElsewhere takes.
 inline constexpr std::uint64_t kElsewhereBytes = 2 * kUnit;
 
@@ -29,7 +40,8 @@ enum class Form : std::uint32_t {
   kShort = 0,      ///< behind the header
   kNear = 1,       ///< in the next unit; behind the header is the length of the whole message
   kAligned = 2,    ///< on the next line; likewise
-  kElsewhere = 3,  ///< in a heap: behind the header, the length of the message, where, how long
+  kPaged = 3,      ///< on the next page; likewise
+  kElsewhere = 4,  ///< in a heap: behind the header, the length of the message, where, how long
 };
 
 enum class State : std::uint32_t {
@@ -61,7 +73,7 @@ constexpr State state_of(std::uint64_t word) {
   return static_cast<State>(word >> kStateShift & 3);
 }
 constexpr Form form_of(std::uint64_t word) {
-  return static_cast<Form>(word >> kFormShift & 3);
+  return static_cast<Form>(word >> kFormShift & 7);
 }
 constexpr std::uint32_t kind_of(std::uint64_t word) {
   return static_cast<std::uint32_t>(word);
@@ -78,18 +90,19 @@ constexpr std::uint64_t round_up(std::uint64_t n, std::uint64_t to) {
 constexpr std::uint64_t payload_at(Form form, std::uint64_t at) {
   if (form == Form::kShort) return at + sizeof(Header);
   if (form == Form::kNear) return at + kUnit;
-  return round_up(at + kUnit, kLine);
+  return round_up(at + kUnit, form == Form::kAligned ? kLine : kPage);
 }
 /// Where the record after it begins, unless that would not fit before the end of the tape.
 constexpr std::uint64_t end_of(Form form, std::uint64_t at, std::uint64_t length) {
   if (form == Form::kShort) return at + kUnit;
   if (form == Form::kElsewhere) return at + kElsewhereBytes;
-  return round_up(payload_at(form, at) + length, kUnit);
+  return round_up(payload_at(form, at) + length, form == Form::kNear ? kUnit : kLine);
 }
-/// The form of a whole message of this length that goes on the tape.
+/// The form of a whole message of this length, up to kWholeBytes.
 constexpr Form form_for(std::uint64_t length) {
   if (length <= kShortBytes) return Form::kShort;
-  return length <= kNearBytes ? Form::kNear : Form::kAligned;
+  if (length <= kNearBytes) return Form::kNear;
+  return length < kPagedBytes ? Form::kAligned : Form::kPaged;
 }
 /// The beginning of the tape, as a position after `at`.
 constexpr std::uint64_t next_lap(std::uint64_t at, std::uint64_t tape_size) {
@@ -99,8 +112,40 @@ constexpr std::uint64_t next_lap(std::uint64_t at, std::uint64_t tape_size) {
 constexpr bool is_sound(std::uint64_t word, std::uint64_t at, std::uint64_t tape_size) {
   const auto length = length_of(word);
   const auto form = form_of(word);
-  if (length > (form == Form::kShort ? kShortBytes : kFragment)) return false;
+  if (form > Form::kElsewhere) return false;
+  if (length > (form == Form::kShort ? kShortBytes : kLongestFragment)) return false;
   return end_of(form, at, length) <= next_lap(at, tape_size);
+}
+
+/// Copies a payload of Form::kNear or Form::kShort. Most are so small that a call of memcpy would
+/// take longer than the copying.
+[[gnu::always_inline]] inline void copy_near(std::byte* to, const std::byte* from,
+                                             std::uint64_t length) {
+  const auto two = [&](auto half) {  // that overlap, unless the length is twice theirs
+    decltype(half) first;
+    decltype(half) last;
+    std::memcpy(&first, from, sizeof first);
+    std::memcpy(&last, from + length - sizeof last, sizeof last);
+    std::memcpy(to, &first, sizeof first);
+    std::memcpy(to + length - sizeof last, &last, sizeof last);
+  };
+  struct Line16 {
+    std::uint64_t words[2];
+  };
+  struct Line32 {
+    std::uint64_t words[4];
+  };
+  if (length > 64) {
+    std::memcpy(to, from, length);
+  } else if (length > 32) {
+    two(Line32());
+  } else if (length > 16) {
+    two(Line16());
+  } else if (length >= 8) {
+    two(std::uint64_t());
+  } else {
+    for (std::uint64_t i = 0; i < length; ++i) to[i] = from[i];
+  }
 }
 
 /// What lies on a tape between a position and the first record that is not there. Other tasks may

@@ -135,7 +135,7 @@ class Waiter {
       const Sleeper sleeper(endpoint_);
       if (ready()) return true;
       before_sleep();
-      if (!sleep(bell, deadline_ns)) return ready();
+      if (!sleep(bell, deadline_ns, sleeper.longest_ns())) return ready();
     }
   }
 
@@ -156,11 +156,14 @@ class Waiter {
    public:
     explicit Sleeper(EndpointRecord& endpoint);
     ~Sleeper() { endpoint_.sleepers.fetch_sub(1, std::memory_order_relaxed); }
+    /// For how long it may sleep without another look.
+    [[nodiscard]] std::int64_t longest_ns() const { return longest_ns_; }
     Sleeper(const Sleeper&) = delete;
     Sleeper& operator=(const Sleeper&) = delete;
 
    private:
     EndpointRecord& endpoint_;
+    std::int64_t longest_ns_ = kNoDeadline;
   };
 
   /// Adds the time of its life to a counter.
@@ -177,7 +180,7 @@ class Waiter {
   };
 
   /// False when the deadline has passed.
-  bool sleep(std::uint32_t bell, std::int64_t deadline_ns);
+  bool sleep(std::uint32_t bell, std::int64_t deadline_ns, std::int64_t longest_ns);
 
   EndpointRecord& endpoint_;
   const GroupClock& clock_;
