@@ -123,15 +123,18 @@ Inlet* take_first(Task& task, const Inlets& inlets, const queue::WaitSubject& wa
   }
 }
 
-/// A sender who brought several messages since the last wait will bring more while this one looks
-/// away, and is quicker for it.
+/// A sender who brought several messages since the last wait, or one as soon as this end began to
+/// look and not in answer to anything, will bring more while it looks away, and is quicker for it.
 queue::Pace next_pace(PortState& state) {
   constexpr std::uint64_t kSeveral = 2;
   constexpr std::uint32_t kLongest = 16;
   const auto records = state.express_in->reader.ring()->records();
   const bool several = records - std::exchange(state.records_before, records) > kSeveral;
+  const auto sends = state.task->sends();
+  const bool answers = sends != std::exchange(state.sends_before, sends);
   const auto pauses = state.pace.first;
-  state.pace.first = several ? std::min(2 * pauses, kLongest) : std::max(pauses / 2, 1u);
+  const bool more = several || (pauses == 1 && state.came_at_once && !answers);
+  state.pace.first = more ? std::min(2 * pauses, kLongest) : std::max(pauses / 2, 1u);
   state.pace.most = state.pace.first;
   return state.pace;
 }
@@ -142,9 +145,12 @@ void wait_a_moment(PortState& state, std::int64_t timeout_ns) {
   if (timeout_ns == 0 || !state.has_own_core) return;
   auto& ring = *state.express_in->reader.ring();
   const auto pauses = next_pace(state).first;
-  for (std::uint32_t round = 0; round < kMoment && !ring.available(); round += pauses) {
+  std::uint32_t looks = 0;
+  do {
     for (std::uint32_t i = 0; i < pauses; ++i) queue::pause_core();
-  }
+    ++looks;
+  } while (!ring.available() && looks * pauses < kMoment);
+  state.came_at_once = looks == 1;
 }
 
 [[gnu::noinline]] Inlet* wait_for_first(PortState& state, Piece& piece, std::int64_t timeout_ns,

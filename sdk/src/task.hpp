@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -53,6 +54,8 @@ struct PortState {
   /// had brought much since is left alone a little longer.
   queue::Pace pace;
   std::uint64_t records_before = 0;
+  std::uint64_t sends_before = 0;
+  bool came_at_once = false;  ///< what the last wait was for
 };
 
 /// Reaches what `Port` keeps from jobs.
@@ -91,7 +94,10 @@ class Task {
   /// To be called by a thread before it does anything to a sending port.
   void note_sender() {
     if (last_sent_for != serial_) admit_sender();
+    sends_.store(sends() + 1, std::memory_order_relaxed);
   }
+  /// About how many there were; exact where one thread sends.
+  [[nodiscard]] std::uint64_t sends() const { return sends_.load(std::memory_order_relaxed); }
   /// How often a sender looks whether its memory came back, when that is short.
   static constexpr std::int64_t kMemoryPollNs = 1'000'000;
   /// Takes the memory back that receivers have given back at all ports. Does nothing where several
@@ -125,6 +131,7 @@ class Task {
   std::vector<std::unique_ptr<TeamMember>> teams_;  ///< made when they are first asked for
   std::string name_ = "this task";
 
+  std::atomic<std::uint64_t> sends_ = 0;
   std::mutex senders_;
   std::size_t sending_threads_ = 0;  ///< that ever sent
   const std::uint64_t serial_;       ///< of the tasks of this process, of which there is mostly one
