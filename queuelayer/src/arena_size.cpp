@@ -17,7 +17,7 @@ namespace {
 constexpr std::uint64_t kAllocatorOverhead = 1 << 16;
 constexpr std::uint64_t kSmallestTape = 4 << 10;
 /// Messages that a lagging receiver has left lie in the sender's heap beyond that.
-constexpr std::uint64_t kLargestTape = 256 << 10;
+constexpr std::uint64_t kLargestTape = 512 << 10;
 
 std::uint64_t round_up(std::uint64_t n, std::uint64_t to) {
   return (n + to - 1) / to * to;
@@ -47,7 +47,8 @@ std::uint32_t slots_for(const ChannelSpec& shelf) {
 /// Room for the bytes that it may hold, as far as that is worth it; and at least as much as a
 /// record for each message that it may hold, when their bytes lie elsewhere.
 std::uint64_t tape_size_for(const ChannelSpec& ring) {
-  const auto bytes = std::clamp(ring.queue.bytes.count, kSmallestTape, kLargestTape);
+  const auto wanted = ring.queue.bytes.count + ring.queue.bytes.count / 4;  // with headers and gaps
+  const auto bytes = std::clamp(wanted, kSmallestTape, kLargestTape);
   return std::bit_ceil(std::max(bytes, 2 * records_of(ring)));
 }
 

@@ -289,11 +289,15 @@ std::uint64_t RingWriter::append_to_tape(const std::byte* data, std::uint64_t le
   if (streaming_.gathering > 0) return 0;  // what gathers in the heap comes first
   const auto piece = std::min(length, tape::fragment_for(streaming_.length));
   const auto form = std::max(tape::form_for(piece), tape::Form::kNear);
+  // A long message goes over the same part of the tape again and again, which leaves the caches to
+  // its own bytes.
+  const bool turns = streaming_.length > kLongStream && (head_ & (tape_size_ - 1)) >= kStreamLap;
+  if (turns) lap_end_ = head_;
   auto place = place_for(form, piece);
-  if (!fits(place)) {
-    if (!receiver_keeps_up()) return 0;
+  if (!fits(place) || (turns && place.at == head_)) {
+    const bool keeps_up = receiver_keeps_up();
     place = place_for(form, piece);
-    if (!fits(place)) return 0;
+    if (!keeps_up || !fits(place)) return 0;
   }
   const bool last = piece == streaming_.left;
   note_message_length(place, streaming_.length);

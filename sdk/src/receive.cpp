@@ -183,6 +183,10 @@ Inlet* take_first(Port& port, Piece& piece, std::int64_t timeout_ns, Got& got) {
 bool take_following(Inlet& inlet, Piece& piece) {
   auto& reader = inlet.reader;
   const auto& state = PortAccess::state(*inlet.port);
+  constexpr int kLooks = 64;
+  for (int look = 0; state.has_own_core && look < kLooks && !reader.available(); ++look) {
+    queue::pause_core();
+  }
   for (;;) {
     switch (reader.take(piece)) {
       case Taken::kPiece:

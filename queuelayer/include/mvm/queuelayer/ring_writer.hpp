@@ -158,6 +158,10 @@ class RingWriter {
   /// High-water marks up to this are sampled, above it they are exact.
   static constexpr std::uint64_t kSampledDepth = 32;
 
+  /// A message longer than that keeps to so much of the tape.
+  static constexpr std::uint64_t kLongStream = 1 << 20;
+  static constexpr std::uint64_t kStreamLap = 256 << 10;
+
   /// Longest piece of a message whose receiver lags behind.
   static constexpr std::uint64_t kHeapFragment = 256 << 10;
 
@@ -177,8 +181,10 @@ class RingWriter {
     return counts_admit(length) && memory_admits(length);
   }
   [[nodiscard]] bool memory_admits(std::uint64_t length) const {
-    return (length <= tape::kWholeBytes && fits(place_for(tape::form_for(length), length))) ||
-           heap_.could_allocate(streaming_size(length));
+    const bool on_tape = length <= tape::kWholeBytes
+                             ? fits(place_for(tape::form_for(length), length))
+                             : tape_has_room_for_all(length);
+    return on_tape || heap_.could_allocate(streaming_size(length));
   }
   [[nodiscard]] bool counts_admit(std::uint64_t length) const {
     return messages() < capacity_ && (messages() == 0 || bytes() + length <= byte_capacity_);
