@@ -117,7 +117,10 @@ Inlet* take_first(Task& task, const Inlets& inlets, const queue::WaitSubject& wa
       return nullptr;
     }
     const auto taken = inlet->reader.take(piece);
-    if (taken == Taken::kPiece) return inlet;
+    if (taken == Taken::kPiece) {
+      Task::count_message();
+      return inlet;
+    }
     if (taken == Taken::kCorrupt) refuse_corrupt(*inlet);
     // A competitor was quicker: wait again.
   }
