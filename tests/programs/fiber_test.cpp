@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -450,6 +452,49 @@ INSTANTIATE_TEST_SUITE_P(Crashes, FiberCrashTest,
                                          Crash{"fpe", SIGFPE}, Crash{"raise", SIGILL},
                                          Crash{"kill", SIGKILL}),
                          [](const auto& tested) { return std::string(tested.param.how); });
+
+/// As many tasks as MVM_SIDE squared, 1,024 usually, exchange with their neighbours; then each
+/// knows the sum of what lies within so many steps of it.
+TEST_F(FiberTest, AThousandTasksInATorusExchangeWithTheirNeighbours) {
+  const char* side_words = std::getenv("MVM_SIDE");
+  const auto side = side_words != nullptr ? std::stoul(side_words) : 32UL;
+  runner_.write("cell.cpp", R"(
+#include <cstdio>
+#include <mvm/job.hpp>
+int main(int argc, char** argv) {
+  mvm::Job job(argc, argv);
+  long value = 1;
+  for (int step = 0; step < 20; ++step) {
+    for (auto* port : job.ports()) port->send(value);
+    for (auto* port : job.ports()) value += port->receive<long>();
+  }
+  if (job.index() % 100 == 0) std::printf("%ld\n", value);
+}
+)");
+  const auto profile = text(R"(<profile xmlns="urn:mvm:profile:1" name="torus">
+  <job name="cell" count=")",
+                            side * side, R"(" execution="fiber"><source>cell.cpp</source></job>
+  <topology><graph kind="torus" over="cell" dims=")",
+                            side, ' ', side, R"("/></topology>
+</profile>)");
+  runner_.write("torus.mvm.xml", profile);
+  const auto done = runner_.mvm({"run", "torus.mvm.xml"}, std::chrono::minutes(15));
+  ASSERT_EQ(done.status.code, 0) << done.errors;
+  // Each step multiplies what all have by five.
+  std::size_t lines = 0;
+  for (std::size_t at = 0; (at = done.output.find(": 95367431640625\n", at)) != std::string::npos;
+       ++at) {
+    ++lines;
+  }
+  EXPECT_EQ(lines, (side * side + 99) / 100) << done.output;
+  const auto told = summary();
+  std::uint64_t memory = 0;
+  for (const auto& task : told["tasks"]) {
+    EXPECT_EQ(task["end"], "succeeded");
+    memory = std::max(memory, task["peak_memory_bytes"].get<std::uint64_t>());
+  }
+  std::printf("%lu tasks: %lu KiB each, of the workers' memory\n", side * side, memory >> 10);
+}
 
 TEST_F(FiberTest, ADeadlockIsFound) {
   const auto done = act("deadlock");
