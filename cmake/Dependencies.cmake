@@ -6,6 +6,7 @@ find_package(LibXml2 REQUIRED)
 find_package(pugixml REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
+set(Boost_USE_STATIC_LIBS ON)  # a few instructions, called for each switch between fibers
 find_package(Boost 1.74 REQUIRED COMPONENTS context)
 pkg_check_modules(ZeroMQ REQUIRED IMPORTED_TARGET libzmq)
 pkg_check_modules(Hwloc REQUIRED IMPORTED_TARGET hwloc)

@@ -55,8 +55,45 @@ Fiber* Scheduler::running() {
   return is_worker_thread ? scheduler_->running_ : nullptr;
 }
 
+void Scheduler::switch_away() {
+  Fiber* next = take_next();
+  if (next != running_) switch_to(*next);
+}
+
+void Scheduler::switch_to(Fiber& next) {
+  const int error = *error_;
+  const auto exceptions = *exceptions_;
+  Fiber* self = std::exchange(running_, &next);
+  stdout = next.output;
+  stderr = next.errors;
+  arrive(jump(next.context, self));
+  *exceptions_ = exceptions;
+  *error_ = error;
+}
+
+/// First thing after a jump: who left stands where it left.
+void Scheduler::arrive(const Arrival& arrival) {
+  if (arrival.with == nullptr) {
+    // From `run`, or back there.
+    if (main_ == nullptr) main_ = arrival.from;
+  } else {
+    static_cast<Fiber*>(arrival.with)->context = arrival.from;
+  }
+  if (ended_ != nullptr) std::exchange(ended_, nullptr)->stack = Stack();
+}
+
+Fiber* Scheduler::take_next() {
+  if (++turns_ % kTurnsBetweenLooks == 0) look_around();
+  while (first_runnable_ == nullptr) idle();
+  Fiber* next = first_runnable_;
+  first_runnable_ = next->next;
+  next->state = State::kRunning;
+  return next;
+}
+
 void Scheduler::run() {
   is_worker_thread = true;
+  error_ = &errno;
   exceptions_ = reinterpret_cast<ExceptionState*>(abi::__cxa_get_globals());
   period_began_ns_ = monotonic_ns();
   for (Fiber* fiber : fibers_) {
@@ -96,42 +133,6 @@ void Scheduler::end_running() {
     switch_to(*next);
   }
   std::unreachable();
-}
-
-void Scheduler::switch_away() {
-  Fiber* next = take_next();
-  if (next != running_) switch_to(*next);
-}
-
-void Scheduler::switch_to(Fiber& next) {
-  const int error = errno;
-  const auto exceptions = *exceptions_;
-  Fiber* self = std::exchange(running_, &next);
-  stdout = next.output;
-  stderr = next.errors;
-  arrive(jump(next.context, self));
-  *exceptions_ = exceptions;
-  errno = error;
-}
-
-/// First thing after a jump: who left stands where it left.
-void Scheduler::arrive(const Arrival& arrival) {
-  if (arrival.with == nullptr) {
-    // From `run`, or back there.
-    if (main_ == nullptr) main_ = arrival.from;
-  } else {
-    static_cast<Fiber*>(arrival.with)->context = arrival.from;
-  }
-  if (ended_ != nullptr) std::exchange(ended_, nullptr)->stack = Stack();
-}
-
-Fiber* Scheduler::take_next() {
-  if (++turns_ % kTurnsBetweenLooks == 0) look_around();
-  while (first_runnable_ == nullptr) idle();
-  Fiber* next = first_runnable_;
-  first_runnable_ = next->next;
-  next->state = State::kRunning;
-  return next;
 }
 
 void Scheduler::make_runnable(Fiber& fiber) {

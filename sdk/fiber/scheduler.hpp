@@ -58,10 +58,12 @@ class Scheduler final : public queue::FiberHost {
   };
 
   static void enter(Arrival arrival);
-  void switch_away();
-  void switch_to(Fiber& next);
-  void arrive(const Arrival& arrival);
-  Fiber* take_next();
+  // Inlined, because a processor predicts returns by the calls that it has seen, and mispredicts
+  // each that follows a jump to another stack.
+  [[gnu::always_inline]] inline void switch_away();
+  [[gnu::always_inline]] inline void switch_to(Fiber& next);
+  [[gnu::always_inline]] inline void arrive(const Arrival& arrival);
+  [[gnu::always_inline]] inline Fiber* take_next();
 
   void make_runnable(Fiber& fiber);
   void leave_unnoted(Fiber& fiber);
@@ -98,6 +100,7 @@ class Scheduler final : public queue::FiberHost {
   std::size_t unfinished_;
   std::uint32_t turns_ = 0;
   ExceptionState* exceptions_ = nullptr;  ///< of this thread
+  int* error_ = nullptr;                  ///< its errno
 
   Fiber* first_unnoted_ = nullptr;  ///< in the order in which they parked
   Fiber* last_unnoted_ = nullptr;
