@@ -104,6 +104,7 @@ class Task {
     const auto* sender = sender_.load(std::memory_order_relaxed);
     if (sender != &this_thread && sender != &several_threads) [[unlikely]]
       admit_sender();
+    sends_.store(sends() + 1, std::memory_order_relaxed);
   }
   /// About how many there were; exact where one thread sends.
   [[nodiscard]] std::uint64_t sends() const { return sends_.load(std::memory_order_relaxed); }
