@@ -167,8 +167,9 @@ class ArenaWriter {
     endpoint.heap = size_.heap_of(number);
     endpoint.heap_size = size_.heap_size(number);
     endpoint.shares_core = task.shares_core ? 1 : 0;
-    endpoint.ringers_fence = task.worker || task.shares_core || !group_fences_ ? 1 : 0;
+    endpoint.ringers_fence = task.shares_core || !group_fences_ ? 1 : 0;
     if (task.worker) {
+      endpoint.ringers_fence = kUnlessInItsThread;
       endpoint.worker = 1 + *task.worker;
       endpoint.fiber = fibers_written_[*task.worker]++;
     }

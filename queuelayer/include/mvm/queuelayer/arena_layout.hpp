@@ -197,6 +197,9 @@ struct PortRecord {
 
 enum class EndpointState : std::uint32_t { kStarting = 0, kAttached = 1, kEnded = 2 };
 
+/// EndpointRecord::ringers_fence of a fiber: all ringers but those in its worker's own thread.
+inline constexpr std::uint32_t kUnlessInItsThread = 2;
+
 /// What a thread inside the SDK waits for.
 enum class WaitKind : std::uint32_t {
   kReceive = 0,     ///< a message at port `subject`

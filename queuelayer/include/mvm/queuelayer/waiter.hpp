@@ -58,7 +58,8 @@ inline void fence_for_waiters(bool they_do) {
   }
 }
 inline void fence_before_looking_at(const EndpointRecord& endpoint) {
-  fence_for_waiters(endpoint.ringers_fence == 0 || FiberHost::runs_here(endpoint));
+  const auto who = endpoint.ringers_fence;
+  fence_for_waiters(who == 0 || (who == kUnlessInItsThread && FiberHost::runs_here(endpoint)));
 }
 /// Of a fiber that has left word that it waits, before it looks for the last time.
 inline void fence_if_fiber() {
