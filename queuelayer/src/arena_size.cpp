@@ -52,6 +52,20 @@ std::uint64_t tape_size_for(const ChannelSpec& ring) {
   return std::bit_ceil(std::max(bytes, 2 * records_of(ring)));
 }
 
+std::vector<std::uint32_t> fibers_of_workers(const WiringPlan& plan) {
+  std::vector<std::uint32_t> fibers(plan.workers, 0);
+  for (const auto& task : plan.tasks) {
+    if (task.worker) ++fibers[*task.worker];
+  }
+  return fibers;
+}
+
+std::uint32_t woken_words(std::uint32_t count) {
+  constexpr std::uint32_t kWordsPerLine = kLine / sizeof(std::uint64_t);
+  const auto words = (count + kWokenBits - 1) / kWokenBits;
+  return (words + kWordsPerLine - 1) / kWordsPerLine * kWordsPerLine;
+}
+
 ArenaSize::ArenaSize(const WiringPlan& plan) {
   endpoints += plan.tasks.size();
   channels = plan.channels.size();
@@ -69,6 +83,10 @@ ArenaSize::ArenaSize(const WiringPlan& plan) {
     numbers += 2 * team.members.size();
     seats += team.members.size();
     sleepers += sleeper_lines(team.members.size());
+  }
+  workers = plan.workers;
+  for (const auto fibers : fibers_of_workers(plan)) {
+    woken += woken_words(fibers) + woken_words(woken_words(fibers));
   }
   for (const auto& plugin : plan.plugins) characters += plugin.path.size();
   for (const auto& channel : plan.channels) {
@@ -125,7 +143,7 @@ std::uint64_t ArenaSize::tables() const {
          ports * sizeof(PortRecord) + groups * sizeof(SendGroupRecord) +
          numbers * sizeof(std::uint32_t) + codecs * sizeof(CodecRecord) +
          teams * sizeof(TeamRecord) + memberships * sizeof(MembershipRecord) + characters +
-         kAllocatorOverhead;
+         workers * sizeof(WorkerRecord) + woken * sizeof(std::uint64_t) + kAllocatorOverhead;
 }
 
 std::uint64_t ArenaSize::working_memory() const {

@@ -117,7 +117,10 @@ Inlet* take_first(Task& task, const Inlets& inlets, const queue::WaitSubject& wa
       return nullptr;
     }
     const auto taken = inlet->reader.take(piece);
-    if (taken == Taken::kPiece) return inlet;
+    if (taken == Taken::kPiece) {
+      Task::count_message();
+      return inlet;
+    }
     if (taken == Taken::kCorrupt) refuse_corrupt(*inlet);
     // A competitor was quicker: wait again.
   }
@@ -139,9 +142,26 @@ queue::Pace next_pace(PortState& state) {
   return state.pace;
 }
 
-/// Looks for a message that is about to come: waits too short for the waiter to be asked.
+/// A fiber's wait for `express_in`, or its end.
+void park_for_express(PortState& state) {
+  auto& reader = state.express_in->reader;
+  auto& ring = *reader.ring();
+  const auto describe = [&] {
+    return subject_of(state.inlets, queue::WaitKind::kReceive, state.position);
+  };
+  std::int64_t blocked_ns = 0;
+  state.task->waiter().wait([&] { return ring.available() || ring.ended(); }, queue::kNoDeadline,
+                            describe, blocked_ns);
+  if (blocked_ns != 0) reader.count_blocked(blocked_ns);
+}
+
+/// Looks for a message that is about to come: waits too short for the waiter to be asked. A fiber,
+/// whose waits are all short to it, waits for as long as it takes.
 void wait_a_moment(PortState& state, std::int64_t timeout_ns) {
   constexpr std::uint32_t kMoment = 64;
+  if (timeout_ns < 0 && queue::FiberHost::of_this_thread() != nullptr) {
+    return park_for_express(state);
+  }
   if (timeout_ns == 0 || !state.has_own_core) return;
   auto& ring = *state.express_in->reader.ring();
   const auto pauses = next_pace(state).first;

@@ -21,9 +21,9 @@ BOUNDS = {
     ("send", 1): 208,
     ("send", 32): 189,
     ("receive_into", 1): 134,
-    ("receive_into", 32): 113,
-    ("receive", 1): 129,
-    ("receive", 32): 112,
+    ("receive_into", 32): 115,
+    ("receive", 1): 132,
+    ("receive", 32): 116,
 }
 MESSAGES = 20_000 // 32 * 32
 SKIPPED = 77

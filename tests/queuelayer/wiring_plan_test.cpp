@@ -61,6 +61,12 @@ TEST(WiringPlan, CarriesEveryField) {
       [](auto& p) { p.tasks[0].shares_core = false; },
       [](auto& p) { p.tasks[0].memory.reset(); },
       [](auto& p) { p.tasks[0].memory = 65_MiB; },
+      [](auto& p) {
+        p.worker_program = "/opt/worker";
+        p.workers = 1;
+        p.tasks[0].worker = 0;
+        p.tasks[0].stack = 64_KiB;
+      },
       [](auto& p) { p.tasks[1].ports[1].sends[0].spread = Spread::kHash; },
   };
   std::set<std::string> forms{encode(sample_plan())};
@@ -81,11 +87,12 @@ TEST(WiringPlan, HasTheDocumentedBytes) {
   plan.grace = Duration(0x0102);
   const auto zeros = [](std::size_t n) { return std::string(n, '\0'); };
   plan.reconnect = Duration(0x0304);
-  EXPECT_EQ(encode(plan), std::string("QVPL\2\0\12\0\0\0a-00000000", 20)   // magic, version, group
+  EXPECT_EQ(encode(plan), std::string("QVPL\3\0\12\0\0\0a-00000000", 20)   // magic, version, group
                               + zeros(4)                                   // machine
                               + std::string("\1\0\0\0", 4) + zeros(4 + 4)  // machines
                               + zeros(5 * 4)                               // keys
-                              + zeros(3 * 4)  // programs, channels, tasks
+                              + zeros(3 * 4)  // programs, worker program, workers
+                              + zeros(2 * 4)  // channels, tasks
                               + zeros(4 * 4)  // outside, teams, codecs, plugins
                               + zeros(3 * 4)  // output directory, work directory, door
                               + zeros(8)      // wall time
@@ -139,7 +146,7 @@ TEST(WiringPlan, RefusesAnotherVersionByName) {
   auto bytes = encode(sample_plan());
   bytes[4] = 9;
   EXPECT_EQ(decode_wiring_plan(bytes).error().message,
-            "the wiring plan has version 9, this queue VM reads version 2; use mvm and mvmq of the "
+            "the wiring plan has version 9, this queue VM reads version 3; use mvm and mvmq of the "
             "same release");
 }
 
@@ -164,6 +171,30 @@ TEST_P(MistakenPlan, IsRefusedByName) {
 INSTANTIATE_TEST_SUITE_P(
     All, MistakenPlan,
     testing::Values(
+        Mistake{"FiberOfNoWorker", [](auto& p) { p.tasks[0].worker = 0; },
+                "source[0] is a fiber of worker 0 of 0, whose program has no path"},
+        Mistake{"WorkerWithoutTasks", [](auto& p) { p.workers = 1; },
+                "1 workers, but tasks for 0 of them"},
+        Mistake{"SmallStack",
+                [](auto& p) {
+                  p.worker_program = "/opt/worker";
+                  p.workers = 1;
+                  p.tasks[0].worker = 0;
+                  p.tasks[0].stack = 1_KiB;
+                },
+                "source[0] has a stack of 1 KiB; allowed are 32 KiB to 1 GiB"},
+        Mistake{"WorkerOnSeveralCores",
+                [](auto& p) {
+                  p.worker_program = "/opt/worker";
+                  p.workers = 1;
+                  for (auto& task : p.tasks) {
+                    task.worker = 0;
+                    task.stack = 64_KiB;
+                  }
+                  p.tasks[0].cores = {0};
+                  p.tasks[1].cores = {1};
+                },
+                "worker[0] and source[0] share a worker, but not their cores"},
         Mistake{"NoMachines", [](auto& p) { p.machines.clear(); }, "the group has only 0 machines"},
         Mistake{"HalfTheKeys", [](auto& p) { p.keys.client_secret.clear(); },
                 "a link key has 0 characters instead of 40"},
