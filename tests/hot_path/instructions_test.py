@@ -16,14 +16,14 @@ import sys
 import tempfile
 
 # Instructions for one message at most: of an operation, in batches of so many messages. Lower them
-# when the code takes fewer: a tenth above what is counted.
+# when the code takes fewer.
 BOUNDS = {
     ("send", 1): 163,
     ("send", 32): 143,
-    ("receive_into", 1): 148,
-    ("receive_into", 32): 127,
-    ("receive", 1): 143,
-    ("receive", 32): 126,
+    ("receive_into", 1): 135,
+    ("receive_into", 32): 116,
+    ("receive", 1): 132,
+    ("receive", 32): 116,
 }
 MESSAGES = 20_000 // 32 * 32
 SKIPPED = 77
