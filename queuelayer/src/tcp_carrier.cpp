@@ -36,11 +36,13 @@ constexpr milliseconds kLastRetry{250};
 
 /// Parcels over sockets of our own, without a library's threads in between, for channels whose
 /// latency counts: one connection to each other machine, which the machine of the higher number
-/// makes. Over TCP with TLS 1.3, whose key proves that both belong to the group; or over unix
-/// sockets, whose other end must belong to the same user.
+/// makes. Over TCP with TLS 1.3, whose key proves that both belong to the group, and which ends
+/// after the handshake where the network is trusted; or over unix sockets, whose other end must
+/// belong to the same user.
 struct TcpCarrier : Carrier {
   [[nodiscard]] bool send(std::uint32_t machine, std::string_view head,
                           std::string_view tail) override;
+  void flush() override;
   bool receive(Listener& listener) override;
   [[nodiscard]] bool has_news() const override;
   void reconnect(std::uint32_t machine) override;
@@ -110,6 +112,10 @@ bool TcpCarrier::send(std::uint32_t machine, std::string_view head, std::string_
   if (found == open.end() || !found->second.front().can_send()) return false;
   found->second.front().send(head, tail);
   return true;
+}
+
+void TcpCarrier::flush() {
+  for (auto& [machine, place] : open) place.front().flush();
 }
 
 bool TcpCarrier::receive(Listener& listener) {
@@ -293,7 +299,8 @@ Result<std::unique_ptr<Carrier>> open_tcp_carrier(const WiringPlan& plan,
     if (plan.keys.group_secret.empty()) {
       return fail(ErrorCode::kInvalidPlan, "direct links over ", own, " need the group's secret");
     }
-    auto key = TlsKey::make(plan.keys.group_secret);
+    auto key = TlsKey::make(plan.keys.group_secret, plan.trusted_network ? TlsKey::Use::kOnlyProves
+                                                                         : TlsKey::Use::kEncrypts);
     if (!key) return fail(key.error());
     carrier->key = std::move(*key);
   }

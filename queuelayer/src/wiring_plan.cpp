@@ -105,13 +105,14 @@ static auto fields(Self& plan) {
   return std::tie(plan.group, plan.machine, plan.machines, plan.keys, plan.programs, plan.channels,
                   plan.tasks, plan.outside, plan.teams, plan.codecs, plan.plugins,
                   plan.output_directory, plan.work_directory, plan.door, plan.wall_time, plan.grace,
-                  plan.on_control_loss, plan.hold, plan.reconnect, plan.end_on_failure);
+                  plan.on_control_loss, plan.hold, plan.reconnect, plan.end_on_failure,
+                  plan.trusted_network);
 }
 
 namespace {
 
 constexpr std::uint32_t kPlanMagic = 0x4c505651;  ///< "QVPL" in the bytes
-constexpr std::uint16_t kPlanVersion = 2;
+constexpr std::uint16_t kPlanVersion = 3;
 
 }  // namespace
 

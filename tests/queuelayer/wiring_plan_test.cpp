@@ -44,6 +44,7 @@ TEST(WiringPlan, CarriesEveryField) {
       [](auto& p) { p.on_control_loss = ControlLoss::kEnd; },
       [](auto& p) { p.hold = std::chrono::seconds(1); },
       [](auto& p) { p.end_on_failure = true; },
+      [](auto& p) { p.trusted_network = true; },
       [](auto& p) { p.channels[0].id = 8; },
       [](auto& p) { p.channels[0].queue.capacity = 9; },
       [](auto& p) { p.channels[0].queue.bytes = 5_KiB; },
@@ -81,7 +82,7 @@ TEST(WiringPlan, HasTheDocumentedBytes) {
   plan.grace = Duration(0x0102);
   const auto zeros = [](std::size_t n) { return std::string(n, '\0'); };
   plan.reconnect = Duration(0x0304);
-  EXPECT_EQ(encode(plan), std::string("QVPL\2\0\12\0\0\0a-00000000", 20)   // magic, version, group
+  EXPECT_EQ(encode(plan), std::string("QVPL\3\0\12\0\0\0a-00000000", 20)   // magic, version, group
                               + zeros(4)                                   // machine
                               + std::string("\1\0\0\0", 4) + zeros(4 + 4)  // machines
                               + zeros(5 * 4)                               // keys
@@ -92,7 +93,8 @@ TEST(WiringPlan, HasTheDocumentedBytes) {
                               + std::string("\2\1", 2) + zeros(6)  // grace
                               + zeros(1) + zeros(8)                // control loss, hold
                               + std::string("\4\3", 2) + zeros(6)  // reconnect
-                              + std::string("\1", 1));             // end on failure
+                              + std::string("\1", 1)               // end on failure
+                              + zeros(1));                         // trusted network
 }
 
 TEST(WiringPlan, RefusesEveryTruncation) {
@@ -139,7 +141,7 @@ TEST(WiringPlan, RefusesAnotherVersionByName) {
   auto bytes = encode(sample_plan());
   bytes[4] = 9;
   EXPECT_EQ(decode_wiring_plan(bytes).error().message,
-            "the wiring plan has version 9, this queue VM reads version 2; use mvm and mvmq of the "
+            "the wiring plan has version 9, this queue VM reads version 3; use mvm and mvmq of the "
             "same release");
 }
 
