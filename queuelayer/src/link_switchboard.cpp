@@ -7,9 +7,9 @@
 namespace mvm::queue {
 namespace {
 
-/// What receivers have done is told after this time, when nobody waits for it and nothing else goes
-/// to that machine.
-constexpr std::int64_t kReportDelayNs = 1'000'000;
+/// What receivers have done is told after this time, when nothing else goes to that machine before.
+/// A large message may have to wait until its queue is empty, so it is short.
+constexpr std::int64_t kReportDelayNs = 50'000;
 
 }  // namespace
 

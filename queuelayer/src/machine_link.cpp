@@ -51,7 +51,7 @@ struct MachineLink::State {
   [[nodiscard]] Result<void> relay(std::chrono::milliseconds patience);
   [[nodiscard]] Result<bool> work_once();
   [[nodiscard]] bool has_work();
-  [[nodiscard]] bool wait_awake();
+  [[nodiscard]] bool wait_awake(std::int64_t due_ns);
   void greet();
   void look_for_silence();
   void settle_down();
@@ -156,9 +156,9 @@ Result<void> MachineLink::State::relay(std::chrono::milliseconds patience) {
       }
     }
     if (*moved) continue;
-    if (wait_awake()) continue;
     auto due_ns = std::min(peers->next_due_ns(), switchboard->next_due_ns());
     if (!connected_told) due_ns = std::min(due_ns, deadline_ns);
+    if (wait_awake(due_ns)) continue;
     const LinkWatcher::OnDuty watching(peers->watcher());
     waiter.wait([this] { return ending || has_work(); }, due_ns);
   }
@@ -166,12 +166,12 @@ Result<void> MachineLink::State::relay(std::chrono::milliseconds patience) {
 }
 
 /// What moved once mostly moves again at once. Hands the core to the tasks meanwhile. True when
-/// there is work.
-bool MachineLink::State::wait_awake() {
+/// there is work, or `due_ns` of the group's clock has come.
+bool MachineLink::State::wait_awake(std::int64_t due_ns) {
   const auto until_ns = monotonic_ns() + kAwakeNs;
   do {
     peers->look();
-    if (has_work()) return true;
+    if (has_work() || group_now_ns(clock) >= due_ns) return true;
     ::sched_yield();
   } while (!ending && monotonic_ns() < until_ns);
   return false;
