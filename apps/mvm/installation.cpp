@@ -34,4 +34,9 @@ Result<fs::path> command_program() {
                      fs::path("..") / MVM_INSTALL_LIBEXECDIR / "mvm" / "mvm-command");
 }
 
+Result<fs::path> fiber_program() {
+  return beside_this("the worker that runs fibers",
+                     fs::path("..") / MVM_INSTALL_LIBEXECDIR / "mvm" / "mvm-fibers");
+}
+
 }  // namespace mvm::cli

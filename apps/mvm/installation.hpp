@@ -14,4 +14,7 @@ namespace mvm::cli {
 /// and where it is installed. kNotFound otherwise.
 [[nodiscard]] Result<std::filesystem::path> command_program();
 
+/// The program that runs tasks as fibers: `mvm-fibers` beside it. kNotFound otherwise.
+[[nodiscard]] Result<std::filesystem::path> fiber_program();
+
 }  // namespace mvm::cli

@@ -41,7 +41,14 @@ Result<BuiltProfile> build_jobs(build::Builder& builder, const model::Profile& p
       done.programs.push_back({.program = std::move(*wrapper), .from_cache = true});
       continue;
     }
-    auto built = build_one({job.name, job.sources, job.build});
+    const bool is_fiber = job.execution == model::Execution::kFiber;
+    if (is_fiber && done.worker.empty()) {
+      auto worker = fiber_program();
+      if (!worker) return fail(worker.error());
+      done.worker = std::move(*worker);
+    }
+    auto built = build_one({job.name, job.sources, job.build,
+                            is_fiber ? build::Product::kFiber : build::Product::kProgram});
     if (!built) return fail(built.error());
     done.programs.push_back(std::move(*built));
   }

@@ -15,6 +15,7 @@ namespace mvm::cli {
 struct BuiltProfile {
   std::vector<build::BuiltProgram> programs;  ///< of each job, in the order of the profile
   std::vector<build::BuiltProgram> plugins;   ///< likewise
+  std::filesystem::path worker;               ///< what runs fibers, if any job's tasks are some
 };
 
 /// Builds the program of each job and each plugin, with progress on a terminal and the compiler's

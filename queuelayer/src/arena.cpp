@@ -15,6 +15,7 @@
 
 #include "arena_size.hpp"
 #include "arena_writer.hpp"
+#include "mapped_arenas.hpp"
 
 namespace mvm::queue {
 
@@ -62,6 +63,14 @@ Result<UniqueFd> make_memory(const ArenaSize& size) {
 }  // namespace
 
 struct Arena::Mapping {
+  Mapping(int fd, std::uint64_t size)
+      : region(Mappable(fd), bip::read_write, 0, static_cast<std::size_t>(size)) {
+    MappedArena::add(static_cast<std::byte*>(region.get_address()), size);
+  }
+  ~Mapping() { MappedArena::remove(static_cast<std::byte*>(region.get_address())); }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
   bip::mapped_region region;
 };
 
@@ -107,10 +116,7 @@ Result<Arena> Arena::attach(int fd) {
 
 Result<Arena> Arena::map(int fd, std::uint64_t size, UniqueFd keep) {
   try {
-    auto mapping = std::make_unique<Mapping>();
-    mapping->region =
-        bip::mapped_region(Mappable(fd), bip::read_write, 0, static_cast<std::size_t>(size));
-    return Arena(std::move(keep), std::move(mapping));
+    return Arena(std::move(keep), std::make_unique<Mapping>(fd, size));
   } catch (const bip::interprocess_exception& problem) {
     return fail(ErrorCode::kArena, "map ", to_string(Bytes{size}),
                 " of address space for the queues: ", problem.what());

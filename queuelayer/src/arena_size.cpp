@@ -17,7 +17,7 @@ namespace {
 constexpr std::uint64_t kAllocatorOverhead = 1 << 16;
 constexpr std::uint64_t kSmallestTape = 4 << 10;
 /// Messages that a lagging receiver has left lie in the sender's heap beyond that.
-constexpr std::uint64_t kLargestTape = 256 << 10;
+constexpr std::uint64_t kLargestTape = 512 << 10;
 
 std::uint64_t round_up(std::uint64_t n, std::uint64_t to) {
   return (n + to - 1) / to * to;
@@ -47,8 +47,23 @@ std::uint32_t slots_for(const ChannelSpec& shelf) {
 /// Room for the bytes that it may hold, as far as that is worth it; and at least as much as a
 /// record for each message that it may hold, when their bytes lie elsewhere.
 std::uint64_t tape_size_for(const ChannelSpec& ring) {
-  const auto bytes = std::clamp(ring.queue.bytes.count, kSmallestTape, kLargestTape);
+  const auto wanted = ring.queue.bytes.count + ring.queue.bytes.count / 4;  // with headers and gaps
+  const auto bytes = std::clamp(wanted, kSmallestTape, kLargestTape);
   return std::bit_ceil(std::max(bytes, 2 * records_of(ring)));
+}
+
+std::vector<std::uint32_t> fibers_of_workers(const WiringPlan& plan) {
+  std::vector<std::uint32_t> fibers(plan.workers, 0);
+  for (const auto& task : plan.tasks) {
+    if (task.worker) ++fibers[*task.worker];
+  }
+  return fibers;
+}
+
+std::uint32_t woken_words(std::uint32_t count) {
+  constexpr std::uint32_t kWordsPerLine = kLine / sizeof(std::uint64_t);
+  const auto words = (count + kWokenBits - 1) / kWokenBits;
+  return (words + kWordsPerLine - 1) / kWordsPerLine * kWordsPerLine;
 }
 
 ArenaSize::ArenaSize(const WiringPlan& plan) {
@@ -68,6 +83,10 @@ ArenaSize::ArenaSize(const WiringPlan& plan) {
     numbers += 2 * team.members.size();
     seats += team.members.size();
     sleepers += sleeper_lines(team.members.size());
+  }
+  workers = plan.workers;
+  for (const auto fibers : fibers_of_workers(plan)) {
+    woken += woken_words(fibers) + woken_words(woken_words(fibers));
   }
   for (const auto& plugin : plan.plugins) characters += plugin.path.size();
   for (const auto& channel : plan.channels) {
@@ -124,7 +143,7 @@ std::uint64_t ArenaSize::tables() const {
          ports * sizeof(PortRecord) + groups * sizeof(SendGroupRecord) +
          numbers * sizeof(std::uint32_t) + codecs * sizeof(CodecRecord) +
          teams * sizeof(TeamRecord) + memberships * sizeof(MembershipRecord) + characters +
-         kAllocatorOverhead;
+         workers * sizeof(WorkerRecord) + woken * sizeof(std::uint64_t) + kAllocatorOverhead;
 }
 
 std::uint64_t ArenaSize::working_memory() const {

@@ -18,6 +18,10 @@ inline constexpr std::uint64_t kAllocatorStart = kPage;  ///< the header has the
 [[nodiscard]] ChannelKind kind_of(const ChannelSpec& channel);
 [[nodiscard]] std::uint32_t slots_for(const ChannelSpec& shelf);
 [[nodiscard]] std::uint64_t tape_size_for(const ChannelSpec& ring);  ///< a power of two
+/// How many fibers each worker of a plan has.
+[[nodiscard]] std::vector<std::uint32_t> fibers_of_workers(const WiringPlan& plan);
+/// Words of bits for so many of something, in whole cache lines.
+[[nodiscard]] std::uint32_t woken_words(std::uint32_t count);
 
 /// How much of everything the arena of a plan has. First the header, then what an allocator hands
 /// out once (tables, queues, boards), then a heap for each endpoint.
@@ -51,6 +55,8 @@ struct ArenaSize {
   std::uint64_t memberships = 0;
   std::uint64_t seats = 0;
   std::uint64_t sleepers = 0;  ///< lines
+  std::uint64_t workers = 0;
+  std::uint64_t woken = 0;  ///< words of the workers' bits, in whole lines
   std::uint64_t shelf_slots = 0;
   std::uint64_t shelf_books = 0;  ///< announced and returned
   std::uint64_t tapes = 0;        ///< bytes

@@ -6,6 +6,7 @@
 #include <boost/interprocess/managed_external_buffer.hpp>
 #include <new>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,8 @@ class ArenaWriter {
         codecs_(allocator_, base, size.codecs, kLine),
         teams_(allocator_, base, size.teams, kLine),
         memberships_(allocator_, base, size.memberships, kLine),
+        workers_(allocator_, base, size.workers, kLine),
+        woken_(allocator_, base, size.woken, kLine),
         characters_(allocator_, base, size.characters, kLine),
         seats_(allocator_, base, size.seats, kPage),
         sleepers_(allocator_, base, size.sleepers, kPage),
@@ -93,6 +96,7 @@ class ArenaWriter {
     auto* channels = channels_.take(size_.channels);
     header->endpoints = endpoints_.list(endpoints, size_.endpoints);
     header->channels = channels_.list(channels, size_.channels);
+    header->workers = put_workers();
     for (std::size_t i = 0; i < plan_.tasks.size(); ++i) write(endpoints[i], i);
     write_own(endpoints[header->link], header->link);
     write_own(endpoints[header->outside], header->outside);
@@ -127,6 +131,23 @@ class ArenaWriter {
     }
   }
 
+  ListRef put_workers() {
+    auto* workers = workers_.take(size_.workers);
+    const auto put_words = [this](std::uint32_t bits) {
+      const auto count = woken_words(bits);
+      auto* words = woken_.take(count);
+      std::fill_n(words, count, 0);
+      return woken_.list(words, count);
+    };
+    const auto fibers = fibers_of_workers(plan_);
+    for (std::size_t i = 0; i < fibers.size(); ++i) {
+      auto& worker = *new (&workers[i]) WorkerRecord{};
+      worker.woken = put_words(fibers[i]);
+      worker.summary = put_words(worker.woken.count);
+    }
+    return workers_.list(workers, size_.workers);
+  }
+
   void write(EndpointRecord& memory, std::size_t number) {
     const TaskSpec& task = plan_.tasks[number];
     auto& endpoint = *new (&memory) EndpointRecord{};
@@ -148,6 +169,11 @@ class ArenaWriter {
     endpoint.shares_core = task.shares_core ? 1 : 0;
     endpoint.uses_link = uses_link(task) ? 1 : 0;
     endpoint.ringers_fence = task.shares_core || !group_fences_ ? 1 : 0;
+    if (task.worker) {
+      endpoint.ringers_fence = kUnlessInItsThread;
+      endpoint.worker = 1 + *task.worker;
+      endpoint.fiber = fibers_written_[*task.worker]++;
+    }
   }
 
   /// The other end of one of its queues is on another machine.
@@ -275,13 +301,16 @@ class ArenaWriter {
   Supply<CodecRecord> codecs_;
   Supply<TeamRecord> teams_;
   Supply<MembershipRecord> memberships_;
+  Supply<WorkerRecord> workers_;
+  Supply<std::uint64_t> woken_;
   Supply<char> characters_;
   Supply<Seat> seats_;
   Supply<SleeperLine> sleepers_;
   Supply<std::byte> tapes_;
   Supply<ShelfSlot> shelf_slots_;
   Supply<std::uint64_t> shelf_books_;
-  std::vector<TextRef> plugins_;  ///< paths
+  std::vector<TextRef> plugins_;                                     ///< paths
+  std::unordered_map<std::uint32_t, std::uint32_t> fibers_written_;  ///< by worker
 };
 
 }  // namespace

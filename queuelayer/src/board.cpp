@@ -246,6 +246,7 @@ bool Board::will_not_come(std::uint32_t member) const {
 template <typename Done>
 bool Board::wait_awake(Done&& done) const {
   if (done()) return true;
+  if (FiberHost::of_this_thread() != nullptr) return false;  // its worker has others to run
   const bool shares_core = endpoint_.shares_core != 0;
   for (auto rounds = shares_core ? kYieldRounds : kSpinRounds; rounds > 0; --rounds) {
     if (shares_core) {
@@ -265,6 +266,7 @@ template <typename Done>
 void Board::sleep_until(std::uint32_t awaited, WaitKind kind, Done&& done) {
   auto& mine = awaits(index_);
   mine.store(awaited, std::memory_order_relaxed);
+  fence_if_fiber();
   const auto member = (awaited & ~kAwaitsFinish) - 1;
   std::uint64_t changes = 0;
   std::int64_t blocked_ns = 0;

@@ -33,7 +33,7 @@ static constexpr OutputStream last(OutputStream) {
   return OutputStream::kErrors;
 }
 static constexpr EndKind last(EndKind) {
-  return EndKind::kTimeLimit;
+  return EndKind::kLostWorker;
 }
 static constexpr StopReason last(StopReason) {
   return StopReason::kKill;
@@ -87,8 +87,9 @@ static auto fields(Self& stop) {
 template <wire::Either<ChannelCount> Self>
 static auto fields(Self& count) {
   return std::tie(count.channel, count.enqueued, count.dequeued, count.drops, count.left,
-                  count.lost_with_task, count.late, count.bytes, count.high_water, count.sender_blocked,
-                  count.receiver_blocked, count.sender_closed, count.receiver_closed);
+                  count.lost_with_task, count.late, count.bytes, count.high_water,
+                  count.sender_blocked, count.receiver_blocked, count.sender_closed,
+                  count.receiver_closed);
 }
 template <wire::Either<Figures> Self>
 static auto fields(Self& figures) {

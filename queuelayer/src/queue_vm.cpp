@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <mvm/base/clock.hpp>
@@ -59,23 +60,29 @@ UniqueFd open_signals() {
   return UniqueFd(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
-/// Each task's output is read from two pipes.
+/// Each task's output is read from two pipes. So is a worker's, and its news from another.
 constexpr rlim_t kDescriptorsPerTask = 2;
+constexpr rlim_t kDescriptorsPerWorker = 3;
 /// For the control connection, the arena, signals, the link's sockets, and a task being started.
 constexpr rlim_t kOwnDescriptors = 64;
 
 /// Takes what the system gives, and says early when that is not enough.
-Result<void> raise_descriptor_limit(std::size_t tasks) {
+Result<void> raise_descriptor_limit(const WiringPlan& plan) {
+  const auto fibers = std::ranges::count_if(
+      plan.tasks, [](const TaskSpec& task) { return task.worker.has_value(); });
+  const auto tasks = plan.tasks.size() - static_cast<std::size_t>(fibers);
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-  const auto needed = tasks * kDescriptorsPerTask + kOwnDescriptors;
+  const auto needed =
+      tasks * kDescriptorsPerTask + plan.workers * kDescriptorsPerWorker + kOwnDescriptors;
   if (needed <= limit.rlim_max) return {};
   return fail(ErrorCode::kLimit, tasks, " tasks on one machine need ", needed,
               " open files, and this host allows ", limit.rlim_max,
               " per process; raise that limit (ulimit -Hn, or nofile in /etc/security/limits.conf)",
-              ", or spread the tasks by <machines count=\"…\">");
+              ", spread the tasks by <machines count=\"…\">, or run them as fibers by <job "
+              "execution=\"fiber\">");
 }
 
 }  // namespace
@@ -104,6 +111,7 @@ struct QueueVm::State {
   std::unique_ptr<ChannelEnds> ends;
   std::unique_ptr<TaskSupervisor> supervisor;
   std::vector<pid_t> pids;  ///< of the tasks, in the plan's order
+  bool somebody_ended = false;
   std::unique_ptr<WaitWatch> watch;
   std::unique_ptr<MachineLink> link;
   std::unique_ptr<OutsideDoor> door;
@@ -129,6 +137,7 @@ struct QueueVm::State {
   [[nodiscard]] Result<void> open_link();
   [[nodiscard]] Result<void> open_door();
   void ready_when_linked();
+  void tell_of_ends();
   void on_task_end(std::uint32_t task, const control::TaskEnded& ended);
   void end_when_all_ended();
   void finish();
@@ -171,6 +180,12 @@ int QueueVm::run() {
   return s.success ? 0 : 1;
 }
 
+/// Whoever waits for them at a board of a team finds them ended. Once for all that end together.
+void QueueVm::State::tell_of_ends() {
+  if (!std::exchange(somebody_ended, false)) return;
+  for (std::uint32_t task = 0; task < plan.tasks.size(); ++task) ring(arena->endpoint(task));
+}
+
 /// The next time to call, if any.
 std::optional<SteadyTime> QueueVm::State::do_what_is_due() {
   std::optional<SteadyTime> due;
@@ -198,7 +213,7 @@ void QueueVm::State::poll_once() {
   descriptors.push_back({outgoing.empty() || control_lost ? -1 : control_out, POLLOUT, 0});
   constexpr std::size_t kFirstOutput = 4;
   if (supervisor && outgoing.size() < kOutgoingLimit) {
-    for (const auto& [fd, task] : supervisor->descriptors()) descriptors.push_back({fd, POLLIN, 0});
+    for (const int fd : supervisor->descriptors()) descriptors.push_back({fd, POLLIN, 0});
   }
   int timeout_ms = -1;
   if (due) {
@@ -213,6 +228,7 @@ void QueueVm::State::poll_once() {
   if (descriptors[0].revents != 0) on_signal();
   if (descriptors[1].revents != 0) on_mail();
   if (descriptors[2].revents != 0) on_control();
+  tell_of_ends();
   flush();
 }
 
@@ -294,7 +310,7 @@ void QueueVm::State::ready_when_linked() {
 }
 
 Result<void> QueueVm::State::set_up() {
-  if (auto enough = raise_descriptor_limit(plan.tasks.size()); !enough) return enough;
+  if (auto enough = raise_descriptor_limit(plan); !enough) return enough;
   auto made = Arena::create(plan);
   if (!made) return fail(made.error());
   arena = std::move(*made);
@@ -373,8 +389,7 @@ void QueueVm::State::on_task_end(std::uint32_t task, const control::TaskEnded& e
   arena->endpoint(task).state.store(static_cast<std::uint32_t>(EndpointState::kEnded),
                                     std::memory_order_release);
   ends->task_ended(task, !by_itself);
-  // Whoever waits for it at a board of a team finds it ended.
-  for (std::uint32_t other = 0; other < plan.tasks.size(); ++other) ring(arena->endpoint(other));
+  somebody_ended = true;
   send(ended);
   const bool failed = ended.kind == control::EndKind::kSignalled ||
                       (ended.kind == control::EndKind::kExited && ended.status != 0);

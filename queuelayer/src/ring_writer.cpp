@@ -25,8 +25,10 @@ RingWriter::RingWriter(const Arena& arena, std::uint32_t channel, SenderHeap& he
       tape_size_(channel_->tape_size),
       capacity_(channel_->capacity),
       byte_capacity_(channel_->byte_capacity),
-      cleared_(tape_size_),  // memory that was never written is zero
-      lap_end_(tape_size_) {
+      lap_end_(tape_size_),
+      look_step_(arena.endpoint(channel_->sender).shares_core != 0 ? kLookOnSharedCore
+                                                                   : kLookOnOwnCore),
+      look_at_(look_step_) {
   grow();
   find_limits();
 }
@@ -65,6 +67,7 @@ bool RingWriter::try_write_far(const void* data, std::uint64_t length, std::uint
   constexpr std::uint64_t kLong = 64;
   constexpr int kPauses = 16;
   if (length > kMaxMessage.count || receiver_closed()) return false;
+  if (head_ >= look_at_) reclaim();
   if (!admits(length)) {
     reclaim();
     if (capacity_ >= kLong && messages() > capacity_ - capacity_ / 8) {
@@ -79,13 +82,13 @@ bool RingWriter::try_write_far(const void* data, std::uint64_t length, std::uint
 /// Where the record is at the beginning of the tape, the receiver is sent there only when it is
 /// complete.
 void RingWriter::publish(const Place& place, std::uint64_t header, const Flight& flight) {
-  if (cleared_for(place) > cleared_) clear_to(cleared_for(place), place.end);
   const auto before = head_;
   const bool turns = place.end > lap_end_;
   note_flight(place, header, flight);
   if (flight.last) {
     publish_next(header_at(place.at), header, place.end, flight.message_bytes);
   } else {
+    header_at(place.end).store(0, std::memory_order_relaxed);
     header_at(place.at).store(header, std::memory_order_release);
     head_ = place.end;
   }
@@ -95,26 +98,7 @@ void RingWriter::publish(const Place& place, std::uint64_t header, const Flight&
   }
   if (turns || !flight.last) ring(*receiver_);
   if (messages() > watched_) note_depth();
-  prepare_run();
   find_limits();
-}
-
-/// Clears the tape for the next records of the run.
-void RingWriter::prepare_run() {
-  const auto room = reclaimed_ + tape_size_;
-  if (run_.extent == 0) return;
-  if (run_.extent <= kClearAhead / 2) {
-    const auto ahead = std::min(head_ + kClearAhead, room) & ~(kLine - 1);
-    if (ahead > cleared_) clear_to(ahead, head_ + tape::kUnit);
-    return;
-  }
-  // Only the words where their headers will be: each on a line of its own, like this record's.
-  for (int i = 0; i < kRecordsAhead; ++i) {
-    const auto at = std::max(run_.cleared, head_) + run_.extent;
-    if (at + kLine > std::min(room, lap_end_)) return;
-    header_at(at).store(0, std::memory_order_relaxed);
-    run_.cleared = at;
-  }
 }
 
 /// Remembers the record that is about to be published; of `flight`, the positions are to be filled
@@ -147,14 +131,13 @@ void RingWriter::end_run() {
 
 /// What follows from the state: how far records may be sent without looking at any of it.
 void RingWriter::find_limits() {
-  const auto kept = kept_free() + 2 * kLine;
-  const auto end = std::min({lap_end_, reclaimed_ + tape_size_ - std::min(tape_size_, kept),
-                             std::max(cleared_ - std::min(cleared_, kLeastAhead), run_.cleared)});
+  const auto kept = kept_free() + tape::kUnit;
+  const auto end = std::min(lap_end_, reclaimed_ + tape_size_ - std::min(tape_size_, kept));
   const auto most = std::min(capacity_, watched_);
   auto more = most - std::min(most, messages());
   const auto left = byte_capacity_ - std::min(byte_capacity_, bytes());
   if (run_.extent != 0 && more * run_.length > left) more = left / run_.length;
-  run_.safe_end = std::min(end, head_ + more * run_.extent);
+  run_.safe_end = std::min({end, look_at_ + run_.extent, head_ + more * run_.extent});
 }
 
 bool RingWriter::write_fragments(const void* data, std::uint64_t length, std::uint32_t type) {
@@ -188,7 +171,7 @@ bool RingWriter::write_elsewhere(const void* data, std::uint64_t length, std::ui
 void RingWriter::publish_elsewhere(const Block& block, std::uint64_t message_length,
                                    std::uint32_t kind) {
   const auto place = place_for(tape::Form::kElsewhere, 0);
-  assert(cleared_for(place) - reclaimed_ <= tape_size_);
+  assert(place.end + tape::kUnit - reclaimed_ <= tape_size_);
   note_message_length(place, message_length);
   auto* words = reinterpret_cast<std::uint64_t*>(memory_at(place.at));
   words[2] = block.at;
@@ -208,15 +191,6 @@ RingWriter::Place RingWriter::place_on_next_lap(tape::Form form, std::uint64_t l
   // The lap need not end yet.
   const auto end = tape::end_of(form, head_, length);
   return end <= at ? Place{head_, end} : place;
-}
-
-/// Makes the words zero where the next headers will be: those that are not, from `from` on.
-void RingWriter::clear_to(std::uint64_t position, std::uint64_t from) {
-  from = std::max(cleared_, from);
-  const auto before_end = std::min(position - from, tape_size_ - (from & (tape_size_ - 1)));
-  std::memset(memory_at(from), 0, before_end);
-  std::memset(tape_, 0, position - from - before_end);
-  cleared_ = position;
 }
 
 void RingWriter::grow() {
@@ -315,11 +289,15 @@ std::uint64_t RingWriter::append_to_tape(const std::byte* data, std::uint64_t le
   if (streaming_.gathering > 0) return 0;  // what gathers in the heap comes first
   const auto piece = std::min(length, tape::fragment_for(streaming_.length));
   const auto form = std::max(tape::form_for(piece), tape::Form::kNear);
+  // A long message goes over the same part of the tape again and again, which leaves the caches to
+  // its own bytes.
+  const bool turns = streaming_.length > kLongStream && (head_ & (tape_size_ - 1)) >= kStreamLap;
+  if (turns) lap_end_ = head_;
   auto place = place_for(form, piece);
-  if (!fits(place)) {
-    if (!receiver_keeps_up()) return 0;
+  if (!fits(place) || (turns && place.at == head_)) {
+    const bool keeps_up = receiver_keeps_up();
     place = place_for(form, piece);
-    if (!fits(place)) return 0;
+    if (!keeps_up || !fits(place)) return 0;
   }
   const bool last = piece == streaming_.left;
   note_message_length(place, streaming_.length);
@@ -393,7 +371,8 @@ void RingWriter::reclaim() {
     if (is_run || released < end) break;
     ++oldest_;
   }
-  deepest_ = std::max(deepest_, head_ - reclaimed_);
+  deepest_ = std::max(deepest_ - deepest_ / 8, head_ - reclaimed_);
+  look_at_ = head_ + look_step_;
   const auto run = head_ & (tape_size_ - 1);
   const bool far = run >= std::max({kShortestLap, 4 * deepest_, 2 * kept_free()});
   if (far && reclaimed_ == head_) lap_end_ = head_;

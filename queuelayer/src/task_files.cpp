@@ -75,6 +75,16 @@ Result<void> prepare_directory(const TaskSpec& task) {
   return {};
 }
 
+Result<void> prepare_fiber(const TaskSpec& task) {
+  if (!task.inputs.empty()) return prepare_directory(task);
+  std::error_code error;
+  const auto place = fs::path(task.directory).parent_path();
+  fs::create_directories(place, error);
+  if (!error) return {};
+  return fail(ErrorCode::kLaunch, task.name(), ": create folder ", place.string(), ": ",
+              error.message());
+}
+
 void collect_outputs(const TaskSpec& task, const std::string& destination) {
   if (task.outputs.empty()) return;
   const auto folder = fs::path(destination) / text(task.job, '.', task.index);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,12 +38,25 @@ TaskSupervisor::TaskSupervisor(const WiringPlan& plan, int arena,
       is_follower_(std::move(is_follower)),
       listener_(std::move(listener)),
       environment_(current_environment()),
-      tasks_(plan.tasks.size()) {
+      tasks_(plan.tasks.size()),
+      workers_(plan.workers) {
+  for (std::uint32_t i = 0; i < plan.tasks.size(); ++i) {
+    if (const auto& worker = plan.tasks[i].worker) workers_[*worker].tasks.push_back(i);
+  }
   environment_.push_back("MVM_GROUP=" + plan.group);
   environment_.push_back(text("MVM_ARENA=", kArenaDescriptor));
 }
 
 Result<pid_t> TaskSupervisor::start(std::uint32_t number) {
+  const auto& worker = plan_.tasks[number].worker;
+  if (!worker) return start_process(number);
+  if (workers_[*worker].pid < 0) {
+    if (auto started = start_worker(*worker); !started) return fail(started.error());
+  }
+  return workers_[*worker].pid;
+}
+
+Result<pid_t> TaskSupervisor::start_process(std::uint32_t number) {
   const TaskSpec& spec = plan_.tasks[number];
   if (auto prepared = prepare_directory(spec); !prepared) return fail(prepared.error());
   UniqueFd write_ends[2];
@@ -77,6 +91,56 @@ Result<pid_t> TaskSupervisor::start(std::uint32_t number) {
   return child->pid;
 }
 
+/// The list goes in a file, and news come through a pipe: so a worker that hangs holds up nobody.
+Result<void> TaskSupervisor::start_worker(std::uint32_t number) {
+  Worker& worker = workers_[number];
+  const auto first = worker.tasks.front();
+  for (const auto task : worker.tasks) {
+    if (auto prepared = prepare_fiber(plan_.tasks[task]); !prepared) return prepared;
+  }
+  const UniqueFd list(::memfd_create("mvm-fibers", MFD_CLOEXEC));
+  if (!list || !write_all(list.get(), worker::encode(worker::fibers_of(plan_, number)))) {
+    return fail_system("write the list of a worker's fibers");
+  }
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_system("make a pipe for a worker's news");
+  worker.news.reset(ends[0]);
+  const UniqueFd news(ends[1]);
+  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  worker_of_descriptor_[ends[0]] = number;
+  // What nobody can tell whose it is, from below the C library, has the name of the first.
+  UniqueFd write_ends[2];
+  for (int stream : {0, 1}) {
+    if (auto opened = open_stream(first, stream, write_ends[stream]); !opened) return opened;
+  }
+  SpawnRequest request;
+  request.arguments = {plan_.worker_program};
+  request.environment = environment_;
+  request.directory = std::filesystem::path(plan_.tasks[first].directory).parent_path();
+  request.standard_output = write_ends[0].get();
+  request.standard_error = write_ends[1].get();
+  request.descriptors = {{arena_, worker::kArenaDescriptor},
+                         {list.get(), worker::kListDescriptor},
+                         {news.get(), worker::kNewsDescriptor}};
+  request.cores.assign(plan_.tasks[first].cores.begin(), plan_.tasks[first].cores.end());
+  if (const auto memory = plan_.tasks[first].memory) {
+    request.data_limit = Bytes{memory->count * worker.tasks.size()};
+  }
+  auto child = spawn(request);
+  if (!child) {
+    return fail(ErrorCode::kLaunch, "the worker of ", plan_.tasks[first].name(), ": ",
+                child.error().message);
+  }
+  worker.pid = child->pid;
+  worker_of_pid_[child->pid] = number;
+  for (const auto task : worker.tasks) {
+    tasks_[task].pid = child->pid;
+    tasks_[task].started = true;
+    ++running_;
+  }
+  return {};
+}
+
 Result<void> TaskSupervisor::open_stream(std::uint32_t task, int stream, UniqueFd& write_end) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_system("make a pipe for a task's output");
@@ -106,10 +170,12 @@ void TaskSupervisor::stop(control::StopReason reason) {
 }
 
 void TaskSupervisor::signal_all(int signal) {
-  for (const auto& [pid, task] : task_of_pid_) {
-    // Its whole process group; and the task itself, should it have moved to another one.
-    const bool group_told = ::kill(-pid, signal) == 0;
-    if (!group_told || signal == SIGKILL) ::kill(pid, signal);
+  for (const auto* processes : {&task_of_pid_, &worker_of_pid_}) {
+    for (const auto& [pid, number] : *processes) {
+      // Its whole process group; and the process itself, should it have moved to another one.
+      const bool group_told = ::kill(-pid, signal) == 0;
+      if (!group_told || signal == SIGKILL) ::kill(pid, signal);
+    }
   }
 }
 
@@ -134,28 +200,35 @@ void TaskSupervisor::reap() {
   for (;;) {
     const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
     if (pid <= 0) return;
-    const auto found = task_of_pid_.find(pid);
+    const auto task = task_of_pid_.find(pid);
+    const auto worker = worker_of_pid_.find(pid);
     // Others are orphans of tasks that this process inherited.
-    if (found == task_of_pid_.end()) continue;
-    const auto number = found->second;
-    task_of_pid_.erase(found);
+    if (task == task_of_pid_.end() && worker == worker_of_pid_.end()) continue;
     // What the task started in its own process group goes with it.
     ::kill(-pid, SIGKILL);
-    on_end(number, status, usage);
+    if (task != task_of_pid_.end()) {
+      const auto number = task->second;
+      task_of_pid_.erase(task);
+      on_end(number, decode_wait_status(status),
+             {since(usage.ru_utime, usage.ru_stime),
+              Bytes{static_cast<std::uint64_t>(usage.ru_maxrss) << 10}});
+    } else {
+      const auto number = worker->second;
+      worker_of_pid_.erase(worker);
+      on_worker_end(number, decode_wait_status(status));
+    }
   }
 }
 
-void TaskSupervisor::on_end(std::uint32_t number, int wait_status, const rusage& usage) {
-  Task& task = tasks_[number];
-  task.ended = true;
-  --running_;
+/// What it wrote last is still in the pipe. A child of it may hold the pipe open and write for
+/// ever: no more is read than the pipe can have held.
+void TaskSupervisor::drain(std::uint32_t number) {
   for (int stream : {0, 1}) {
-    // What it wrote last is still in the pipe. A child of it may hold the pipe open and write for
-    // ever: no more is read than the pipe can have held.
     std::size_t left = kPipeHolds;
-    while (task.streams[stream].fd && left > 0) {
+    while (tasks_[number].streams[stream].fd && left > 0) {
       char buffer[16384];
-      const auto got = ::read(task.streams[stream].fd.get(), buffer, std::min(sizeof buffer, left));
+      const auto got =
+          ::read(tasks_[number].streams[stream].fd.get(), buffer, std::min(sizeof buffer, left));
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) break;
       hand_on(number, stream, {buffer, static_cast<std::size_t>(got)});
@@ -163,11 +236,54 @@ void TaskSupervisor::on_end(std::uint32_t number, int wait_status, const rusage&
     }
     close_stream(number, stream);
   }
-  const auto status = decode_wait_status(wait_status);
+}
+
+/// Its tasks end with it: the one whose fault it was by the signal, the others as its victims. When
+/// it was ended from outside, nobody's fault is the first one's.
+void TaskSupervisor::on_worker_end(std::uint32_t number, const ExitStatus& status) {
+  Worker& worker = workers_[number];
+  char buffer[65536];
+  std::size_t left = kPipeHolds;
+  while (worker.news && left > 0) {
+    const auto got = ::read(worker.news.get(), buffer, std::min(sizeof buffer, left));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0 || !take_news(worker, {buffer, static_cast<std::size_t>(got)})) break;
+    left -= static_cast<std::size_t>(got);
+  }
+  if (worker.news) worker_of_descriptor_.erase(worker.news.get());
+  worker.news.reset();
+  drain(worker.tasks.front());
+  // It ends well only after its last task.
+  auto how = status;
+  if (how.success()) how.code = 1;
+  const auto unfinished = [this](std::uint32_t task) { return !tasks_[task].ended; };
+  if (!worker.culprit || !unfinished(*worker.culprit)) {
+    const auto first = std::ranges::find_if(worker.tasks, unfinished);
+    if (first == worker.tasks.end()) return;
+    worker.culprit = *first;
+  }
+  const bool was_ended = stopping_.has_value();  // the culprit's end may end the group
+  on_end(*worker.culprit, how, {});
+  for (const auto task : worker.tasks) {
+    if (unfinished(task)) on_end(task, how, {}, !was_ended);
+  }
+}
+
+void TaskSupervisor::on_end(std::uint32_t number, const ExitStatus& status, const Usage& usage,
+                            bool with_worker) {
+  tasks_[number].ended = true;
+  --running_;
+  if (plan_.tasks[number].worker) {
+    for (int stream : {0, 1}) end_line(number, stream);
+  } else {
+    drain(number);
+  }
   control::TaskEnded ended;
   ended.task = plan_.tasks[number].id;
   ended.status = status.signal != 0 ? status.signal : status.code;
-  if (stopping_) {
+  if (with_worker) {
+    ended.kind = control::EndKind::kLostWorker;
+  } else if (stopping_) {
     ended.kind = *stopping_ == control::StopReason::kTimeLimit ? control::EndKind::kTimeLimit
                                                                : control::EndKind::kStopped;
   } else if (is_follower_(number) && status.signal == 0) {
@@ -176,12 +292,74 @@ void TaskSupervisor::on_end(std::uint32_t number, int wait_status, const rusage&
     ended.kind = status.signal != 0 ? control::EndKind::kSignalled : control::EndKind::kExited;
   }
   if (released_at_) ended.ran = now() - *released_at_;
-  ended.cpu = since(usage.ru_utime, usage.ru_stime);
-  ended.peak_memory = Bytes{static_cast<std::uint64_t>(usage.ru_maxrss) << 10};
+  ended.cpu = usage.cpu;
+  ended.peak_memory = usage.peak_memory;
   listener_.ended(number, ended);
 }
 
+std::vector<int> TaskSupervisor::descriptors() const {
+  std::vector<int> all;
+  for (const auto& [descriptor, task] : task_of_descriptor_) all.push_back(descriptor);
+  for (const auto& [descriptor, worker] : worker_of_descriptor_) all.push_back(descriptor);
+  return all;
+}
+
+/// False at the end.
+bool TaskSupervisor::read_news(std::uint32_t number) {
+  Worker& worker = workers_[number];
+  char buffer[65536];
+  const auto got = ::read(worker.news.get(), buffer, sizeof buffer);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+  if (got > 0 && take_news(worker, {buffer, static_cast<std::size_t>(got)})) return true;
+  worker_of_descriptor_.erase(worker.news.get());
+  worker.news.reset();
+  return false;
+}
+
+/// A worker that tells nonsense was overwritten by its tasks: it is ended. False then.
+bool TaskSupervisor::take_news(Worker& worker, std::string_view bytes) {
+  worker.reader.feed(bytes);
+  for (;;) {
+    auto piece = worker.reader.next();
+    const bool sound =
+        piece && (!*piece || std::ranges::binary_search(worker.tasks, (*piece)->news.task));
+    if (!sound) {
+      log_error(
+          "the worker of ", plan_.tasks[worker.tasks.front()].name(),
+          " told what nobody understands, and is ended; look for a write past an array's end");
+      if (worker_of_pid_.contains(worker.pid)) ::kill(worker.pid, SIGKILL);
+      return false;
+    }
+    if (!*piece) return true;
+    on_news(worker, std::move(**piece));
+  }
+}
+
+void TaskSupervisor::on_news(Worker& worker, worker::NewsReader::Piece&& piece) {
+  const auto& news = piece.news;
+  // Threads of a task may go on after its end.
+  if (tasks_[news.task].ended) return;
+  const Usage usage{Duration(std::max<std::int64_t>(news.cpu_ns, 0)), Bytes{news.memory}};
+  switch (news.kind) {
+    case worker::NewsKind::kOutput:
+      return hand_on(news.task, 0, piece.bytes);
+    case worker::NewsKind::kErrors:
+      return hand_on(news.task, 1, piece.bytes);
+    case worker::NewsKind::kExited:
+      return on_end(news.task, {.code = news.status & 0xff}, usage);
+    case worker::NewsKind::kSignalled:
+      return on_end(news.task, {.signal = news.status & 0x7f}, usage);
+    case worker::NewsKind::kCrashed:
+      worker.culprit = news.task;
+      return;
+  }
+}
+
 bool TaskSupervisor::read_output(int descriptor) {
+  if (const auto worker = worker_of_descriptor_.find(descriptor);
+      worker != worker_of_descriptor_.end()) {
+    return read_news(worker->second);
+  }
   const auto found = task_of_descriptor_.find(descriptor);
   if (found == task_of_descriptor_.end()) return false;
   const auto number = found->second;
@@ -217,12 +395,17 @@ void TaskSupervisor::hand_on(std::uint32_t number, int stream, std::string_view 
   partial.erase(0, partial.size() - rest.size());
 }
 
+/// Nothing more will come to the line that has begun.
+void TaskSupervisor::end_line(std::uint32_t number, int stream) {
+  auto& partial = tasks_[number].streams[stream].partial;
+  if (partial.empty()) return;
+  listener_.output(number, static_cast<control::OutputStream>(stream), std::move(partial));
+  partial.clear();
+}
+
 void TaskSupervisor::close_stream(std::uint32_t number, int stream) {
   auto& output = tasks_[number].streams[stream];
-  if (!output.partial.empty()) {
-    listener_.output(number, static_cast<control::OutputStream>(stream), std::move(output.partial));
-    output.partial.clear();
-  }
+  end_line(number, stream);
   if (output.fd) task_of_descriptor_.erase(output.fd.get());
   output.fd.reset();
 }

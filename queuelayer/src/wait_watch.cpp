@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <bit>
 #include <fstream>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <mvm/base/text.hpp>
 #include <mvm/queuelayer/tape.hpp>
@@ -58,6 +60,35 @@ bool has_living_children(pid_t pid) {
   ::closedir(threads);
   return found;
 }
+
+}  // namespace
+
+/// What the system says of processes, each asked once: many fibers have one.
+class WaitWatch::ProcessView {
+ public:
+  [[nodiscard]] std::uint32_t threads(pid_t pid) {
+    return remember(threads_, pid, [pid] { return count_threads(pid); });
+  }
+  [[nodiscard]] bool has_children(pid_t pid) {
+    return remember(children_, pid, [pid] { return has_living_children(pid); });
+  }
+  [[nodiscard]] bool has_thread(pid_t pid, std::uint32_t thread) {
+    return remember(thread_of_, std::pair(pid, thread), [=] { return is_thread_of(pid, thread); });
+  }
+
+ private:
+  template <typename Key, typename Value, typename Ask>
+  static Value remember(std::map<Key, Value>& known, const Key& key, Ask&& ask) {
+    const auto found = known.find(key);
+    return found != known.end() ? found->second : known.emplace(key, ask()).first->second;
+  }
+
+  std::map<pid_t, std::uint32_t> threads_;
+  std::map<pid_t, bool> children_;
+  std::map<std::pair<pid_t, std::uint32_t>, bool> thread_of_;
+};
+
+namespace {
 
 /// Position on a ring's tape behind the last record that can be seen.
 std::uint64_t published(const Arena& arena, std::uint32_t channel) {
@@ -201,8 +232,9 @@ bool WaitWatch::look() {
 std::vector<control::TaskStatus> WaitWatch::tasks(const std::vector<pid_t>& pids) const {
   std::vector<control::TaskStatus> all;
   all.reserve(plan_.tasks.size());
+  ProcessView processes;
   for (std::uint32_t i = 0; i < plan_.tasks.size(); ++i) {
-    all.push_back(describe(i, i < pids.size() ? pids[i] : 0));
+    all.push_back(describe(i, i < pids.size() ? pids[i] : 0, processes));
   }
   return all;
 }
@@ -213,7 +245,10 @@ std::span<const PortRecord> WaitWatch::ports_of(std::uint32_t task) const {
   return ports.size() == plan_.tasks[task].ports.size() ? ports : std::span<PortRecord>();
 }
 
-control::TaskStatus WaitWatch::describe(std::uint32_t task, pid_t pid) const {
+/// A fiber's thread is its worker's: it moves when the fiber does. Other threads of the worker may
+/// be any fiber's, so while there are some, each of its fibers counts as one that can move.
+control::TaskStatus WaitWatch::describe(std::uint32_t task, pid_t pid,
+                                        ProcessView& processes) const {
   const TaskSpec& spec = plan_.tasks[task];
   const EndpointRecord& endpoint = arena_.endpoint(task);
   control::TaskStatus status;
@@ -226,7 +261,9 @@ control::TaskStatus WaitWatch::describe(std::uint32_t task, pid_t pid) const {
   const auto time = group_now_ns(arena_.header().clock);
   for (const auto& wait : read_waits(endpoint, ports_of(task))) {
     const auto& subject = wait.subject;
-    if (subject.kind > WaitKind::kExchange || !is_thread_of(pid, wait.thread)) continue;
+    if (subject.kind > WaitKind::kExchange || !processes.has_thread(pid, wait.thread)) {
+      continue;
+    }
     status.waits.push_back({.kind = subject.kind,
                             .subject = subject.subject,
                             .channel = subject.channel,
@@ -242,8 +279,8 @@ control::TaskStatus WaitWatch::describe(std::uint32_t task, pid_t pid) const {
           {operation.kind, operation.port, operation.channel, operation.size});
     }
   }
-  status.threads = count_threads(pid);
-  if (status.threads <= status.waits.size()) status.has_children = has_living_children(pid);
+  status.threads = processes.threads(pid);
+  if (status.threads <= status.waits.size()) status.has_children = processes.has_children(pid);
   return status;
 }
 

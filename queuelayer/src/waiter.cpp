@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <mvm/queuelayer/waiter.hpp>
 
-#include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -9,9 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 
 #include <mvm/base/clock.hpp>
+#include <mvm/queuelayer/futex.hpp>
 
 namespace mvm::queue {
 namespace {
@@ -30,13 +29,13 @@ constexpr std::int64_t kNapWithoutFence = 1'000'000;
 /// The clock may be stopped and started by others, so no sleep relies on it for longer than this.
 constexpr std::int64_t kLongestSleepNs = 1'000'000'000;
 
-/// Not the private variety: the word is shared between processes.
-long futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, const timespec* timeout) {
-  return ::syscall(SYS_futex, &word, FUTEX_WAIT, expected, timeout, nullptr, 0);
-}
-
-void futex_wake_all(std::atomic<std::uint32_t>& word) {
-  ::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+/// Every thread of this process passes a fence. A process registers once; older kernels have the
+/// slow variety only.
+void fence_all_threads() {
+  static const bool registered =
+      ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+  ::syscall(SYS_membarrier, registered ? MEMBARRIER_CMD_PRIVATE_EXPEDITED : MEMBARRIER_CMD_GLOBAL,
+            0, 0);
 }
 
 }  // namespace
@@ -48,6 +47,17 @@ bool join_group_fences() {
 void ring_slowly(EndpointRecord& endpoint) {
   endpoint.bell.fetch_add(1, std::memory_order_release);
   futex_wake_all(endpoint.bell);
+}
+
+void ring_fiber(EndpointRecord& endpoint) {
+  auto* host = FiberHost::of_this_process();
+  if (host != nullptr) {
+    host->wake(endpoint);
+  } else {
+    wake_fiber_elsewhere(endpoint);
+  }
+  fence_before_looking_at(endpoint);
+  if (endpoint.sleepers.load(std::memory_order_relaxed) != 0) ring_slowly(endpoint);
 }
 
 std::int64_t group_now_ns(const GroupClock& clock) {
@@ -98,6 +108,7 @@ Waiter::Sleeper::Sleeper(EndpointRecord& endpoint) : endpoint_(endpoint) {
   endpoint_.sleepers.fetch_add(1, std::memory_order_relaxed);
   if (endpoint_.ringers_fence != 0) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (endpoint_.worker != 0) fence_all_threads();
   } else if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) != 0) {
     longest_ns_ = kNapWithoutFence;
   }
@@ -124,6 +135,7 @@ bool Waiter::sleep(std::uint32_t bell, std::int64_t deadline_ns, std::int64_t lo
 }
 
 bool wait_for_gate(ArenaHeader& header) {
+  if (auto* host = FiberHost::of_this_thread()) return host->wait_for_gate();
   for (;;) {
     const auto gate = header.gate.load(std::memory_order_acquire);
     if (gate == static_cast<std::uint32_t>(Gate::kOpen)) return true;

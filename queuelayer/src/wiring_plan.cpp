@@ -86,7 +86,8 @@ template <wire::Either<TaskSpec> Self>
 static auto fields(Self& task) {
   return std::tie(task.id, task.job, task.index, task.count, task.coordinates, task.program,
                   task.arguments, task.environment, task.directory, task.inputs, task.outputs,
-                  task.cores, task.shares_core, task.memory, task.ports, task.teams);
+                  task.cores, task.shares_core, task.memory, task.worker, task.stack, task.ports,
+                  task.teams);
 }
 
 template <wire::Either<MachineAddress> Self>
@@ -102,11 +103,11 @@ static auto fields(Self& keys) {
 
 template <wire::Either<WiringPlan> Self>
 static auto fields(Self& plan) {
-  return std::tie(plan.group, plan.machine, plan.machines, plan.keys, plan.programs, plan.channels,
-                  plan.tasks, plan.outside, plan.teams, plan.codecs, plan.plugins,
-                  plan.output_directory, plan.work_directory, plan.door, plan.wall_time, plan.grace,
-                  plan.on_control_loss, plan.hold, plan.reconnect, plan.end_on_failure,
-                  plan.trusted_network);
+  return std::tie(plan.group, plan.machine, plan.machines, plan.keys, plan.programs,
+                  plan.worker_program, plan.workers, plan.channels, plan.tasks, plan.outside,
+                  plan.teams, plan.codecs, plan.plugins, plan.output_directory, plan.work_directory,
+                  plan.door, plan.wall_time, plan.grace, plan.on_control_loss, plan.hold,
+                  plan.reconnect, plan.end_on_failure, plan.trusted_network);
 }
 
 namespace {

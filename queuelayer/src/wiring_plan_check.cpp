@@ -120,7 +120,21 @@ class PlanCheck {
         return refuse("there are two tasks ", task.name());
       }
     }
-    return {};
+    return check_workers();
+  }
+
+  /// Each worker has tasks, and all of them the same cores: it is one process.
+  Result<void> check_workers() const {
+    std::map<std::uint32_t, const TaskSpec*> first;
+    for (const auto& task : plan_.tasks) {
+      if (!task.worker) continue;
+      const auto* other = first.emplace(*task.worker, &task).first->second;
+      if (other->cores != task.cores) {
+        return refuse(task.name(), " and ", other->name(), " share a worker, but not their cores");
+      }
+    }
+    if (first.size() == plan_.workers) return {};
+    return refuse(plan_.workers, " workers, but tasks for ", first.size(), " of them");
   }
 
   Result<void> check_task(const TaskSpec& task) const {
@@ -148,6 +162,16 @@ class PlanCheck {
     for (const auto& output : task.outputs) {
       if (!stays_below(output)) {
         return refuse("output '", output, "' of ", task.name(), " leaves the task's directory");
+      }
+    }
+    if (task.worker) {
+      if (*task.worker >= plan_.workers || plan_.worker_program.empty()) {
+        return refuse(task.name(), " is a fiber of worker ", *task.worker, " of ", plan_.workers,
+                      plan_.worker_program.empty() ? ", whose program has no path" : "");
+      }
+      if (task.stack < kSmallestStack || task.stack > kLargestStack) {
+        return refuse(task.name(), " has a stack of ", mvm::to_string(task.stack), "; allowed are ",
+                      mvm::to_string(kSmallestStack), " to ", mvm::to_string(kLargestStack));
       }
     }
     for (const auto core : task.cores) {

@@ -16,7 +16,10 @@ PortState& state_of(const Pending& operation) {
 /// While it lives, receivers ring this task when they make room for what it could not send.
 class ExpectRoom {
  public:
-  explicit ExpectRoom(const std::vector<Pending>& pending) : pending_(pending) { set(true); }
+  explicit ExpectRoom(const std::vector<Pending>& pending) : pending_(pending) {
+    set(true);
+    queue::fence_if_fiber();
+  }
   ~ExpectRoom() { set(false); }
   ExpectRoom(const ExpectRoom&) = delete;
   ExpectRoom& operator=(const ExpectRoom&) = delete;

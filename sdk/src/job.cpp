@@ -60,6 +60,7 @@ const std::vector<std::string>& Job::arguments() const {
   return task_of(state_).arguments;
 }
 std::string_view Job::directory() const {
+  if (auto* host = queue::FiberHost::of_this_thread()) host->need_directory();
   return task_of(state_).directory;
 }
 const std::vector<Port*>& Job::ports() {

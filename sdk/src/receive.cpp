@@ -117,34 +117,60 @@ Inlet* take_first(Task& task, const Inlets& inlets, const queue::WaitSubject& wa
       return nullptr;
     }
     const auto taken = inlet->reader.take(piece);
-    if (taken == Taken::kPiece) return inlet;
+    if (taken == Taken::kPiece) {
+      Task::count_message();
+      return inlet;
+    }
     if (taken == Taken::kCorrupt) refuse_corrupt(*inlet);
     // A competitor was quicker: wait again.
   }
 }
 
-/// A sender who brought several messages since the last wait will bring more while this one looks
-/// away, and is quicker for it.
+/// A sender who brought several messages since the last wait, or one as soon as this end began to
+/// look and not in answer to anything, will bring more while it looks away, and is quicker for it.
 queue::Pace next_pace(PortState& state) {
   constexpr std::uint64_t kSeveral = 2;
   constexpr std::uint32_t kLongest = 16;
   const auto records = state.express_in->reader.ring()->records();
   const bool several = records - std::exchange(state.records_before, records) > kSeveral;
+  const auto sends = state.task->sends();
+  const bool answers = sends != std::exchange(state.sends_before, sends);
   const auto pauses = state.pace.first;
-  state.pace.first = several ? std::min(2 * pauses, kLongest) : std::max(pauses / 2, 1u);
+  const bool more = several || (pauses == 1 && state.came_at_once && !answers);
+  state.pace.first = more ? std::min(2 * pauses, kLongest) : std::max(pauses / 2, 1u);
   state.pace.most = state.pace.first;
   return state.pace;
 }
 
-/// Looks for a message that is about to come: waits too short for the waiter to be asked.
+/// A fiber's wait for `express_in`, or its end.
+void park_for_express(PortState& state) {
+  auto& reader = state.express_in->reader;
+  auto& ring = *reader.ring();
+  const auto describe = [&] {
+    return subject_of(state.inlets, queue::WaitKind::kReceive, state.position);
+  };
+  std::int64_t blocked_ns = 0;
+  state.task->waiter().wait([&] { return ring.available() || ring.ended(); }, queue::kNoDeadline,
+                            describe, blocked_ns);
+  if (blocked_ns != 0) reader.count_blocked(blocked_ns);
+}
+
+/// Looks for a message that is about to come: waits too short for the waiter to be asked. A fiber,
+/// whose waits are all short to it, waits for as long as it takes.
 void wait_a_moment(PortState& state, std::int64_t timeout_ns) {
   constexpr std::uint32_t kMoment = 64;
+  if (timeout_ns < 0 && queue::FiberHost::of_this_thread() != nullptr) {
+    return park_for_express(state);
+  }
   if (timeout_ns == 0 || !state.has_own_core) return;
   auto& ring = *state.express_in->reader.ring();
   const auto pauses = next_pace(state).first;
-  for (std::uint32_t round = 0; round < kMoment && !ring.available(); round += pauses) {
+  std::uint32_t looks = 0;
+  do {
     for (std::uint32_t i = 0; i < pauses; ++i) queue::pause_core();
-  }
+    ++looks;
+  } while (!ring.available() && looks * pauses < kMoment);
+  state.came_at_once = looks == 1;
 }
 
 [[gnu::noinline]] Inlet* wait_for_first(PortState& state, Piece& piece, std::int64_t timeout_ns,
@@ -177,6 +203,10 @@ Inlet* take_first(Port& port, Piece& piece, std::int64_t timeout_ns, Got& got) {
 bool take_following(Inlet& inlet, Piece& piece) {
   auto& reader = inlet.reader;
   const auto& state = PortAccess::state(*inlet.port);
+  constexpr int kLooks = 64;
+  for (int look = 0; state.has_own_core && look < kLooks && !reader.available(); ++look) {
+    queue::pause_core();
+  }
   for (;;) {
     switch (reader.take(piece)) {
       case Taken::kPiece:

@@ -42,7 +42,10 @@ struct RoomToLend {
 template <typename Room>
 class ExpectRoom {
  public:
-  explicit ExpectRoom(const Room& room) : room_(room) { room_.expect(true); }
+  explicit ExpectRoom(const Room& room) : room_(room) {
+    room_.expect(true);
+    queue::fence_if_fiber();
+  }
   ~ExpectRoom() { room_.expect(false); }
   ExpectRoom(const ExpectRoom&) = delete;
   ExpectRoom& operator=(const ExpectRoom&) = delete;
@@ -71,7 +74,10 @@ bool wait_for(const Room& room, PortState& state, std::size_t size, std::int64_t
     task.take_memory_back();
     if (room.is_there()) return true;
   }
-  if (deadline <= 0) return false;
+  if (deadline <= 0) {
+    task.give_way();
+    return room.is_there();
+  }
   const ExpectRoom<Room> expecting(room);
   const auto describe = [&] { return room_at(state, room.awaited(), size); };
   for (;;) {
@@ -140,6 +146,7 @@ bool send_by_rules(Port& port, const void* data, std::size_t size, std::uint32_t
     if (!wait_for(RoomToSend{writer}, state, size, deadline)) return false;
     switch (writer.deliver()) {
       case PortWriter::Delivered::kAll:
+        Task::count_message();
         return true;
       case PortWriter::Delivered::kClosed:
         detail::throw_closed(port);
@@ -214,6 +221,7 @@ void send_loan(Port& port, Block& block, std::uint32_t type, const SendTerms& te
                                            terms_for(state, terms));
     block = {};
     if (sent == queue::Sent::kRefused) throw_full(state);
+    Task::count_message();
   } else {
     send(port, block.data, block.size, type, terms);
     free_lines(block.data);

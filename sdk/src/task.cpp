@@ -30,11 +30,6 @@ std::optional<std::uint32_t> number_from_environment(const char* name) {
   return number;
 }
 
-std::uint64_t next_serial() {
-  static std::atomic<std::uint64_t> last{0};
-  return ++last;
-}
-
 /// The user's own queue types and codecs.
 queue::PortWriter::Plugins plugins() {
   return {.rank = load_queue_type, .codec = load_codec};
@@ -53,9 +48,10 @@ void PortAccess::destroy(Port* port) {
   delete port;
 }
 
-constinit thread_local std::uint64_t Task::last_sent_for = 0;
+constinit thread_local char Task::this_thread = 0;
+constinit char Task::several_threads = 0;
 
-Task::Task(int argc, char** argv) : serial_(next_serial()) {
+Task::Task(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) arguments.emplace_back(argv[i]);
   attach();
   if (!queue::wait_for_gate(arena_->header())) {
@@ -75,7 +71,8 @@ Task::~Task() {
   for (Port* port : ports) PortAccess::destroy(port);
 }
 
-void Task::attach() {
+/// A task that is a process finds its place in its environment.
+void Task::map_arena() {
   const auto fd = number_from_environment("MVM_ARENA");
   const auto number = number_from_environment("MVM_TASK");
   if (!fd || !number) {
@@ -85,9 +82,19 @@ void Task::attach() {
   }
   auto arena = queue::Arena::attach(static_cast<int>(*fd));
   if (!arena) throw error("attach to the job group: " + arena.error().message);
-  arena_ = std::make_unique<queue::Arena>(std::move(*arena));
+  own_arena_ = std::make_unique<queue::Arena>(std::move(*arena));
+  arena_ = own_arena_.get();
   ::close(static_cast<int>(*fd));
   number_ = *number;
+}
+
+void Task::attach() {
+  if (const auto* host = queue::FiberHost::of_this_thread()) {
+    arena_ = &host->arena();
+    number_ = host->number();
+  } else {
+    map_arena();
+  }
   if (number_ >= arena_->endpoint_count()) throw error("MVM_TASK names no task of this group");
 
   endpoint_ = &arena_->endpoint(number_);
@@ -131,7 +138,8 @@ void Task::open_port(const queue::PortRecord& record, std::uint32_t position) {
         type == queue::QueueType::kPriority || type == queue::QueueType::kDeadline;
   }
   state->express_out = state->writer->sole_ring();
-  state->has_own_core = endpoint_->shares_core == 0 && endpoint_->uses_link == 0;
+  state->has_own_core =
+      endpoint_->shares_core == 0 && endpoint_->uses_link == 0 && endpoint_->worker == 0;
   if (state->inlets.size() == 1) {
     Inlet& inlet = *state->inlets.front();
     if (inlet.reader.ring() != nullptr && !inlet.decoder) state->express_in = &inlet;
@@ -140,15 +148,15 @@ void Task::open_port(const queue::PortRecord& record, std::uint32_t position) {
 
 void Task::admit_sender() {
   const std::scoped_lock lock(senders_);
-  ++sending_threads_;
-  last_sent_for = serial_;
+  const auto* known = sender_.load(std::memory_order_relaxed);
+  sender_.store(known == nullptr ? &this_thread : &several_threads, std::memory_order_relaxed);
 }
 
 void Task::take_memory_back() {
   note_sender();
   // A second thread waits here before it sends for the first time.
   const std::scoped_lock lock(senders_);
-  if (sending_threads_ > 1) return;
+  if (sender_.load(std::memory_order_relaxed) == &several_threads) return;
   for (const auto* all : {&ports, &hidden_ports_}) {
     for (Port* port : *all) PortAccess::state(*port).writer->take_back();
   }

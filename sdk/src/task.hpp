@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -53,6 +54,8 @@ struct PortState {
   /// had brought much since is left alone a little longer.
   queue::Pace pace;
   std::uint64_t records_before = 0;
+  std::uint64_t sends_before = 0;
+  bool came_at_once = false;  ///< what the last wait was for
 };
 
 /// Reaches what `Port` keeps from jobs.
@@ -88,10 +91,23 @@ class Task {
     return std::string(arena_->words(text));
   }
 
+  /// For who looked in vain and will not wait: as a fiber, it lets others run.
+  static void give_way() {
+    if (auto* host = queue::FiberHost::of_this_thread()) host->yield();
+  }
+  /// To be called for each message that was sent or received.
+  static void count_message() {
+    if (auto* host = queue::FiberHost::of_this_thread()) host->count_message();
+  }
   /// To be called by a thread before it does anything to a sending port.
   void note_sender() {
-    if (last_sent_for != serial_) admit_sender();
+    const auto* sender = sender_.load(std::memory_order_relaxed);
+    if (sender != &this_thread && sender != &several_threads) [[unlikely]]
+      admit_sender();
+    sends_.store(sends() + 1, std::memory_order_relaxed);
   }
+  /// About how many there were; exact where one thread sends.
+  [[nodiscard]] std::uint64_t sends() const { return sends_.load(std::memory_order_relaxed); }
   /// How often a sender looks whether its memory came back, when that is short.
   static constexpr std::int64_t kMemoryPollNs = 1'000'000;
   /// Takes the memory back that receivers have given back at all ports. Does nothing where several
@@ -113,11 +129,13 @@ class Task {
   std::size_t count = 0;
 
  private:
+  void map_arena();
   void attach();
   void open_port(const queue::PortRecord& record, std::uint32_t position);
   void admit_sender();
 
-  std::unique_ptr<queue::Arena> arena_;
+  std::unique_ptr<queue::Arena> own_arena_;  ///< null where a worker has it for all its fibers
+  const queue::Arena* arena_ = nullptr;
   queue::EndpointRecord* endpoint_ = nullptr;
   std::uint32_t number_ = 0;
   std::unique_ptr<queue::SenderHeap> heap_;
@@ -125,12 +143,13 @@ class Task {
   std::vector<std::unique_ptr<TeamMember>> teams_;  ///< made when they are first asked for
   std::string name_ = "this task";
 
+  std::atomic<std::uint64_t> sends_ = 0;
   std::mutex senders_;
-  std::size_t sending_threads_ = 0;  ///< that ever sent
-  const std::uint64_t serial_;       ///< of the tasks of this process, of which there is mostly one
-  /// The task that this thread sent for last. Looked at by every send, so it is looked up once,
-  /// when the program is loaded.
-  [[gnu::tls_model("initial-exec")]] static constinit thread_local std::uint64_t last_sent_for;
+  /// Who ever sent: nobody, one thread, or several. A thread is known by where its `this_thread`
+  /// lies. Every send looks at it, so it is looked up once, when the program is loaded.
+  std::atomic<const char*> sender_{nullptr};
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local char this_thread;
+  static constinit char several_threads;
 };
 
 /// Makes an uncaught `mvm::closed` or `mvm::error` end the task with a message instead of a core.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -11,8 +10,8 @@
 namespace mvm {
 namespace {
 
-std::atomic<queue::EndpointRecord*> terminating_endpoint{nullptr};
-std::terminate_handler previous_handler = nullptr;
+/// Of the task that is this process.
+queue::FiberEnding process_ending;
 
 /// The status of `mvm run` for whatever MVM itself refuses.
 constexpr int kRefused = 125;
@@ -24,8 +23,14 @@ void say(const char* words) {
   std::fflush(nullptr);
 }
 
+/// Set before the task does anything, so before any other thread of it.
+queue::FiberEnding& ending() {
+  auto* host = queue::FiberHost::of_this_thread();
+  return host != nullptr ? host->ending() : process_ending;
+}
+
 void on_terminate() {
-  auto* endpoint = terminating_endpoint.load(std::memory_order_acquire);
+  auto* endpoint = ending().endpoint;
   if (auto problem = std::current_exception()) {
     try {
       std::rethrow_exception(problem);
@@ -40,7 +45,7 @@ void on_terminate() {
       // Not ours: let the program end as it would without MVM.
     }
   }
-  if (previous_handler != nullptr) previous_handler();
+  if (const auto previous = ending().previous_handler) previous();
   std::abort();
 }
 
@@ -49,12 +54,12 @@ void on_terminate() {
 void install_terminate_handler() {
   const auto current = std::get_terminate();
   if (current == on_terminate) return;
-  previous_handler = current;
+  ending().previous_handler = current;
   std::set_terminate(on_terminate);
 }
 
 void set_terminating_endpoint(queue::EndpointRecord* endpoint) {
-  terminating_endpoint.store(endpoint, std::memory_order_release);
+  ending().endpoint = endpoint;
 }
 
 }  // namespace mvm

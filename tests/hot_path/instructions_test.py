@@ -18,12 +18,12 @@ import tempfile
 # Instructions for one message at most: of an operation, in batches of so many messages. Lower them
 # when the code takes fewer: a tenth above what is counted.
 BOUNDS = {
-    ("send", 1): 208,
-    ("send", 32): 189,
-    ("receive_into", 1): 134,
-    ("receive_into", 32): 113,
-    ("receive", 1): 129,
-    ("receive", 32): 112,
+    ("send", 1): 163,
+    ("send", 32): 143,
+    ("receive_into", 1): 148,
+    ("receive_into", 32): 127,
+    ("receive", 1): 143,
+    ("receive", 32): 126,
 }
 MESSAGES = 20_000 // 32 * 32
 SKIPPED = 77

@@ -41,7 +41,8 @@ LIBRARIES = {
         "queuelayer/src/arena.cpp",
         "queuelayer/src/arena_writer.cpp",
     ]),
-    "Boost, other": (r"boost/(?!interprocess/)", []),
+    "Boost.Context": (r"boost/context/", ["sdk/fiber/context.cpp"]),
+    "Boost, other": (r"boost/(?!interprocess/|context/)", []),
     "ZeroMQ": (r"zmq", ["queuelayer/src/zmq_carrier.cpp"]),
     "pugixml": (r"pugixml", [
         "componentlayer/model/src/shapes/graphml.cpp",
@@ -162,7 +163,8 @@ def self_test():
         "apps/mvmq/main.cpp": gpl + "#include <mvm/queuelayer/queue_vm.hpp>\n",
     }
     # What every listed library needs, so that the sound tree has no stale row in the table.
-    header_of = {"Boost.Interprocess": "boost/interprocess/x.hpp", "pugixml": "pugixml.hpp",
+    header_of = {"Boost.Interprocess": "boost/interprocess/x.hpp",
+                 "Boost.Context": "boost/context/x.hpp", "pugixml": "pugixml.hpp",
                  "libxml2": "libxml/x.h", "muParser": "muParser.h", "METIS": "metis.h",
                  "hwloc": "hwloc.h", "nlohmann-json": "nlohmann/json.hpp", "CLI11": "CLI/CLI.hpp",
                  "ZeroMQ": "zmq.h", "OpenSSL": "openssl/evp.h", "LZ4": "lz4.h", "Zstandard": "zstd.h",

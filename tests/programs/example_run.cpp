@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <regex>
 #include <utility>
 
 #include <mvm/base/file.hpp>
@@ -18,11 +20,35 @@ namespace fs = std::filesystem;
 
 constexpr auto kTimeLimit = std::chrono::minutes(4);  // far over what any example needs
 
+/// The examples with all jobs that have sources as fibers: the profiles are changed, nothing else.
+fs::path examples_as_fibers(const fs::path& folder) {
+  const auto copy = folder / "examples";
+  fs::copy(fs::path(MVM_SOURCE_DIR) / "examples", copy, fs::copy_options::recursive);
+  const std::regex job("<job ((?:(?!</job>)[^])*?</job>)");
+  for (const auto& entry : fs::recursive_directory_iterator(copy)) {
+    if (!entry.path().native().ends_with(".mvm.xml")) continue;
+    auto profile = read_file(entry.path(), 1_MiB).value();
+    std::string changed;
+    std::smatch found;
+    while (std::regex_search(profile, found, job)) {
+      const bool has_source = found.str(1).find("<source>") != std::string::npos;
+      changed += found.prefix().str() + (has_source ? "<job execution=\"fiber\" " : "<job ") +
+                 found.str(1);
+      profile = found.suffix().str();
+    }
+    std::ofstream(entry.path()) << changed << profile;
+  }
+  return copy;
+}
+
 }  // namespace
 
 ExampleRun::ExampleRun(std::string_view profile, const std::vector<std::string>& parameters) {
-  std::vector<std::string> arguments = {"run",
-                                        (fs::path(MVM_SOURCE_DIR) / "examples" / profile).string()};
+  const char* execution = std::getenv("MVM_EXECUTION");
+  const bool fibers = execution != nullptr && std::string_view(execution) == "fiber";
+  const auto examples =
+      fibers ? examples_as_fibers(runner_.folder()) : fs::path(MVM_SOURCE_DIR) / "examples";
+  std::vector<std::string> arguments = {"run", (examples / profile).string()};
   for (const auto& parameter : parameters) {
     arguments.push_back("-p");
     arguments.push_back(parameter);

@@ -15,7 +15,8 @@ namespace mvm::test {
 class ExampleRun {
  public:
   /// `profile`: below examples/, as in "heat" or "fft/fft-pipeline.mvm.xml". `parameters`: words
-  /// like "side=4". Blocks until the run has ended.
+  /// like "side=4". Blocks until the run has ended. With MVM_EXECUTION=fiber in the environment, the
+  /// tasks are fibers.
   ExampleRun(std::string_view profile, const std::vector<std::string>& parameters);
 
   [[nodiscard]] int status() const { return completed_.status.shell_status(); }

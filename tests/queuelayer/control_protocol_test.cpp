@@ -82,7 +82,7 @@ std::string error_of(std::string_view bytes) {
 }
 
 std::string frame(std::uint8_t kind, std::string_view payload) {
-  std::string out = {'M', 'V', 2, static_cast<char>(kind)};
+  std::string out = {'M', 'V', 3, static_cast<char>(kind)};
   const auto length = static_cast<std::uint32_t>(payload.size());
   for (int i = 0; i < 4; ++i) out.push_back(static_cast<char>(length >> 8 * i));
   return out.append(payload);
@@ -118,24 +118,24 @@ TEST(ControlProtocol, CutsAStreamThatComesByteByByte) {
 
 TEST(ControlProtocol, HasTheDocumentedBytes) {
   using namespace std::string_literals;
-  EXPECT_EQ(encode(Hello{0x0102}), "MV\2\1\10\0\0\0\2\1\0\0\0\0\0\0"s);
-  EXPECT_EQ(encode(Release{}), "MV\2\4\0\0\0\0"s);
-  EXPECT_EQ(encode(Output{3, OutputStream::kErrors, "hi"}), "MV\2\5\13\0\0\0\3\0\0\0\1\2\0\0\0hi"s);
-  EXPECT_EQ(encode(Stop{StopReason::kTimeLimit}), "MV\2\10\1\0\0\0\2"s);
-  EXPECT_EQ(encode(Failed{ErrorCode::kUsage, "x"}), "MV\2\14\7\0\0\0\x6b\0\1\0\0\0x"s);
+  EXPECT_EQ(encode(Hello{0x0102}), "MV\3\1\10\0\0\0\2\1\0\0\0\0\0\0"s);
+  EXPECT_EQ(encode(Release{}), "MV\3\4\0\0\0\0"s);
+  EXPECT_EQ(encode(Output{3, OutputStream::kErrors, "hi"}), "MV\3\5\13\0\0\0\3\0\0\0\1\2\0\0\0hi"s);
+  EXPECT_EQ(encode(Stop{StopReason::kTimeLimit}), "MV\3\10\1\0\0\0\2"s);
+  EXPECT_EQ(encode(Failed{ErrorCode::kUsage, "x"}), "MV\3\14\7\0\0\0\x6b\0\1\0\0\0x"s);
 }
 
 TEST(ControlProtocol, NamesWhatIsWrongWithAFrame) {
   EXPECT_EQ(error_of("GET / HTTP/1.1\r\n"),
             "the peer does not speak the control protocol: a frame should begin with 'MV'");
-  EXPECT_EQ(error_of(std::string("MV\3\1\0\0\0\0", 8)),
-            "the peer speaks version 3 of the control protocol, we speak 2; use mvm and mvmq of "
+  EXPECT_EQ(error_of(std::string("MV\4\1\0\0\0\0", 8)),
+            "the peer speaks version 4 of the control protocol, we speak 3; use mvm and mvmq of "
             "the same release");
   EXPECT_EQ(error_of(frame(0, "")), "the peer sent a control frame of unknown kind 0");
   EXPECT_EQ(error_of(frame(21, "")), "the peer sent a control frame of unknown kind 21");
-  EXPECT_EQ(error_of(std::string("MV\2\4\1\0\0\0", 8)),
+  EXPECT_EQ(error_of(std::string("MV\3\4\1\0\0\0", 8)),
             "the peer announced a control frame Release of 1 bytes, the limit is 0");
-  EXPECT_EQ(error_of(std::string("MV\2\2\1\0\0\x18", 8)),
+  EXPECT_EQ(error_of(std::string("MV\3\2\1\0\0\x18", 8)),
             "the peer announced a control frame Start of 402653185 bytes, the limit is 402653184");
   EXPECT_EQ(error_of(frame(8, "\4")),
             "the peer sent a control frame Stop, but its payload is wrong: at byte 0 of 1 there is "

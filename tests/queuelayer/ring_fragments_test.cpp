@@ -67,6 +67,22 @@ TEST(RingFragments, LeaveRoomForTheMessagesThatFollow) {
   }
 }
 
+/// The last fragment of a message looks like a message of its own. What follows is not taken for
+/// more of the kind.
+TEST(RingFragments, AreNotTakenForMessages) {
+  Lab lab(1, room_for(64, 1_MiB));
+  std::string got;
+  for (const std::uint64_t rest : {0u, 1u, 8u, 100u, 192u, 5'000u, 16'384u}) {
+    const auto large = 4 * tape::kWholeBytes + rest;
+    for (const auto length : {large, large, rest, rest, large, rest}) {
+      const auto message = pattern(length, length);
+      lab.write(message);
+      ASSERT_EQ(lab.receiver().receive(got), Received::kMessage);
+      ASSERT_TRUE(got == message) << length << " bytes";
+    }
+  }
+}
+
 TEST(RingFragments, OfADeadSenderAreNoMessage) {
   Lab lab(1, room_for(4, 64_KiB));
   lab.write("whole");

@@ -62,6 +62,12 @@ TEST(WiringPlan, CarriesEveryField) {
       [](auto& p) { p.tasks[0].shares_core = false; },
       [](auto& p) { p.tasks[0].memory.reset(); },
       [](auto& p) { p.tasks[0].memory = 65_MiB; },
+      [](auto& p) {
+        p.worker_program = "/opt/worker";
+        p.workers = 1;
+        p.tasks[0].worker = 0;
+        p.tasks[0].stack = 64_KiB;
+      },
       [](auto& p) { p.tasks[1].ports[1].sends[0].spread = Spread::kHash; },
   };
   std::set<std::string> forms{encode(sample_plan())};
@@ -86,7 +92,8 @@ TEST(WiringPlan, HasTheDocumentedBytes) {
                               + zeros(4)                                   // machine
                               + std::string("\1\0\0\0", 4) + zeros(4 + 4)  // machines
                               + zeros(5 * 4)                               // keys
-                              + zeros(3 * 4)  // programs, channels, tasks
+                              + zeros(3 * 4)  // programs, worker program, workers
+                              + zeros(2 * 4)  // channels, tasks
                               + zeros(4 * 4)  // outside, teams, codecs, plugins
                               + zeros(3 * 4)  // output directory, work directory, door
                               + zeros(8)      // wall time
@@ -166,6 +173,30 @@ TEST_P(MistakenPlan, IsRefusedByName) {
 INSTANTIATE_TEST_SUITE_P(
     All, MistakenPlan,
     testing::Values(
+        Mistake{"FiberOfNoWorker", [](auto& p) { p.tasks[0].worker = 0; },
+                "source[0] is a fiber of worker 0 of 0, whose program has no path"},
+        Mistake{"WorkerWithoutTasks", [](auto& p) { p.workers = 1; },
+                "1 workers, but tasks for 0 of them"},
+        Mistake{"SmallStack",
+                [](auto& p) {
+                  p.worker_program = "/opt/worker";
+                  p.workers = 1;
+                  p.tasks[0].worker = 0;
+                  p.tasks[0].stack = 1_KiB;
+                },
+                "source[0] has a stack of 1 KiB; allowed are 32 KiB to 1 GiB"},
+        Mistake{"WorkerOnSeveralCores",
+                [](auto& p) {
+                  p.worker_program = "/opt/worker";
+                  p.workers = 1;
+                  for (auto& task : p.tasks) {
+                    task.worker = 0;
+                    task.stack = 64_KiB;
+                  }
+                  p.tasks[0].cores = {0};
+                  p.tasks[1].cores = {1};
+                },
+                "worker[0] and source[0] share a worker, but not their cores"},
         Mistake{"NoMachines", [](auto& p) { p.machines.clear(); }, "the group has only 0 machines"},
         Mistake{"HalfTheKeys", [](auto& p) { p.keys.client_secret.clear(); },
                 "a link key has 0 characters instead of 40"},

@@ -20,12 +20,12 @@ std::string ports_of(const queue::TaskSpec& task) {
 }
 
 std::string task_table(const model::Plan& plan) {
-  Table table({"TASK", "MACHINE", "CORE", "PORTS"});
+  Table table({"TASK", "MACHINE", "CORE", "RUNS AS", "PORTS"});
   for (std::size_t machine = 0; machine < plan.wiring.size(); ++machine) {
     for (const auto& task : plan.wiring[machine].tasks) {
       const auto core = plan.core_of[task.id];
       table.add({task.name(), plan.machines[machine].name, core < 0 ? "any" : text(core),
-                 ports_of(task)});
+                 task.worker ? text("fiber of worker ", *task.worker) : "process", ports_of(task)});
     }
   }
   return table.to_string();

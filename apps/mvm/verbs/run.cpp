@@ -51,6 +51,7 @@ void complete_plan(model::Plan& plan, const BuiltProfile& built,
   for (auto& wiring : plan.wiring) {
     wiring.programs.clear();
     for (const auto& program : built.programs) wiring.programs.push_back(program.program.string());
+    wiring.worker_program = built.worker.string();
     // A wiring plan lists the profile's plugins in the profile's order.
     for (std::size_t i = 0; i < wiring.plugins.size(); ++i) {
       wiring.plugins[i].path = built.plugins[i].program.string();

@@ -42,15 +42,26 @@ std::string product_name(const BuildRequest& request) {
   constexpr std::size_t kLongest = 64;
   name.resize(std::min(name.size(), kLongest));
   if (name.empty() || name == layout::kManifest) name = "job";
-  return request.product == Product::kPlugin ? name + ".so" : name;
+  return request.product == Product::kProgram ? name : name + ".so";
 }
 
 /// The request with the flags that its product needs, before the user's own. One list serves
 /// compiling, precompiling and linking, and all keys of the cache.
-BuildRequest with_product_flags(BuildRequest request) {
+BuildRequest with_product_flags(BuildRequest request, const Compiler& compiler) {
+  auto& flags = request.options.flags;
   if (request.product == Product::kPlugin) {
-    auto& flags = request.options.flags;
     flags.insert(flags.begin(), {"-fPIC", "-shared", "-Wl,-z,defs"});
+  } else if (request.product == Product::kFiber) {
+    // Names are bound inside the object, so that no copy finds another's; and a copy has as few
+    // segments as can be, because a process has a limited number of mappings.
+    std::vector<std::string> own = {"-fPIC",          "-shared",        "-Wl,-z,defs",
+                                    "-Wl,-Bsymbolic", "-Wl,-z,norelro", "-Wl,-z,lazy"};
+    if (compiler.family == CompilerFamily::kGcc) own.emplace_back("-fno-gnu-unique");
+    if (compiler.linker != "gold") own.emplace_back("-Wl,-z,noseparate-code");
+    if (compiler.linker == "mold" || compiler.linker == "lld") {
+      own.emplace_back("-Wl,--no-rosegment");
+    }
+    flags.insert(flags.begin(), own.begin(), own.end());
   }
   return request;
 }
@@ -108,7 +119,7 @@ class ProgramBuild {
         request_(request),
         compiler_(compiler),
         folder_(request.sources),
-        command_(settings, compiler_, request.options, folder_) {}
+        command_(settings, compiler_, request.options, request.product, folder_) {}
 
   /// Reads the sources, whose content is part of the key.
   Result<void> read_sources() {
@@ -262,11 +273,10 @@ Result<BuiltProgram> Builder::build(const BuildRequest& wanted, const BuildProgr
   if (const auto good = check_options(words_for(wanted), wanted.options); !good) {
     return fail(good.error());
   }
-  const auto request = with_product_flags(wanted);
   if (const auto ready = state_->cache.prepare(); !ready) return fail(ready.error());
-  const auto compiler =
-      identify_compiler(request.options.compiler, state_->cache, state_->limits());
+  const auto compiler = identify_compiler(wanted.options.compiler, state_->cache, state_->limits());
   if (!compiler) return fail(compiler.error());
+  const auto request = with_product_flags(wanted, *compiler);
 
   ProgramBuild build(state_->settings, state_->cache, state_->digests, state_->headers, request,
                      *compiler);

@@ -177,6 +177,10 @@ std::vector<std::string> CommandLine::link_options() const {
   return words;
 }
 
+std::filesystem::path CommandLine::image_archive() const {
+  return settings_.sdk_library / "libmvm_fiber_image.a";
+}
+
 std::vector<std::string> CommandLine::link(const std::vector<std::filesystem::path>& objects,
                                            const std::filesystem::path& program,
                                            const std::filesystem::path& depfile) const {
@@ -186,6 +190,10 @@ std::vector<std::string> CommandLine::link(const std::vector<std::filesystem::pa
   words.insert(words.end(), {"-Xlinker", text("--dependency-file=", depfile.native())});
   for (const auto& object : objects) words.push_back(object.native());
   if (const auto& folder = settings_.sdk_library; !folder.empty()) {
+    if (product_ == Product::kFiber) {
+      words.insert(words.end(), {"-Xlinker", "--whole-archive", image_archive().native(),
+                                 "-Xlinker", "--no-whole-archive"});
+    }
     words.insert(words.end(), {"-Xlinker", "--as-needed", (folder / "libmvm.so").native(),
                                "-Xlinker", "-rpath", "-Xlinker", folder.native()});
   }
@@ -224,6 +232,7 @@ Digest CommandLine::compile_identity() const {
 Digest CommandLine::link_identity() const {
   Hasher hasher;
   hasher.add(compile_identity()).add("program").add(settings_.sdk_library.native());
+  hasher.add(product_ == Product::kFiber ? image_archive().native() : std::string());
   add_all(hasher, link_options());
   add_all(hasher, options_.libraries);
   return hasher.finish();

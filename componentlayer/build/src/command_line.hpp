@@ -26,8 +26,12 @@ struct HeaderStart {
 class CommandLine {
  public:
   CommandLine(const BuildSettings& settings, const Compiler& compiler,
-              const model::BuildOptions& options, const JobFolder& folder)
-      : settings_(settings), compiler_(compiler), options_(options), folder_(folder) {}
+              const model::BuildOptions& options, Product product, const JobFolder& folder)
+      : settings_(settings),
+        compiler_(compiler),
+        options_(options),
+        product_(product),
+        folder_(folder) {}
 
   [[nodiscard]] std::vector<std::string> compile(const std::filesystem::path& source,
                                                  const std::filesystem::path& object,
@@ -50,11 +54,14 @@ class CommandLine {
   [[nodiscard]] std::vector<std::string> shared_options() const;
   [[nodiscard]] std::vector<std::string> own_options() const;
   [[nodiscard]] std::vector<std::string> link_options() const;
+  /// What a program for fibers takes in as a whole.
+  [[nodiscard]] std::filesystem::path image_archive() const;
   [[nodiscard]] Hasher& add_surroundings(Hasher& hasher) const;
 
   const BuildSettings& settings_;
   const Compiler& compiler_;
   const model::BuildOptions& options_;
+  const Product product_;
   const JobFolder& folder_;
 };
 

@@ -116,7 +116,9 @@ std::optional<CacheEntry> PrecompiledHeaders::find(const CommandLine& command) c
 
 void PrecompiledHeaders::make_aside(const Compiler& compiler, const model::BuildOptions& options) {
   const JobFolder folder;
-  if (!started_.insert(CommandLine(settings_, compiler, options, folder).precompile_identity())
+  if (!started_
+           .insert(CommandLine(settings_, compiler, options, Product::kProgram, folder)
+                       .precompile_identity())
            .second) {
     return;
   }
@@ -131,7 +133,7 @@ void PrecompiledHeaders::make_aside(const Compiler& compiler, const model::Build
 
 void PrecompiledHeaders::make(const Compiler& compiler, const model::BuildOptions& options) const {
   const JobFolder folder;
-  const CommandLine command(settings_, compiler, options, folder);
+  const CommandLine command(settings_, compiler, options, Product::kProgram, folder);
   const auto key = key_of(command);
   const auto lock = KeyLock::try_take(cache_.lock_file(), key.digest);
   if (!lock || find(command)) return;

@@ -143,15 +143,27 @@ void read_content(const XmlElement& element, Reading& reading, JobModel& job) {
 void read_count(const XmlElement& element, Reading& reading, JobModel& job) {
   if (element.attribute("count") != nullptr) {
     job.count = reading.whole(element, "count", 1, kMaxTasks).value_or(0);
-  } else if (!reading.is_clear(element, {"name", "execution", "ref"})) {
+  } else if (!reading.is_clear(element, {"name", "execution", "stack", "ref"})) {
     job.count = 0;  // an attribute that the schema does not know may be meant for it
   }
 }
 
 void read_execution(const XmlElement& element, Reading& reading, JobModel& job) {
-  const auto execution = reading.choice<Execution>(element, "execution",
-                                                   {{"process", Execution::kProcess}}, {"fiber"});
+  const auto execution = reading.choice<Execution>(
+      element, "execution", {{"process", Execution::kProcess}, {"fiber", Execution::kFiber}});
   if (execution) job.execution = *execution;
+  if (const auto stack = reading.size(element, "stack")) {
+    job.stack = *stack;
+    if (*stack < queue::kSmallestStack || *stack > queue::kLargestStack) {
+      reading.complain(element, "stack", "a stack of ", to_string(*stack), " cannot be: write ",
+                       to_string(queue::kSmallestStack), " to ", to_string(queue::kLargestStack));
+    }
+  }
+  if (job.execution == Execution::kFiber && job.command) {
+    reading.complain(element, "execution", "job '", job.name,
+                     "' is a <command>, and only programs built from <source> can be fibers; use "
+                     "execution=\"process\"");
+  }
 }
 
 /// What stands nearer to the profile wins: its count is known before the content is read.

@@ -55,17 +55,24 @@ Assignment assign(const Topology& topology, const std::vector<std::uint32_t>& ve
 }
 
 /// Tasks of one machine to its cores, so that heavy edges stay on a core or near it.
-void pin_tasks(Plan& plan, std::uint32_t machine, PlacementBy by) {
+void pin_tasks(Plan& plan, std::uint32_t machine, const PolicyModel& policy) {
   const auto& cores = plan.machines[machine].cores;
   if (cores.empty()) return;
   std::vector<std::uint32_t> tasks;
   for (std::uint32_t v = 0; v < plan.machine_of.size(); ++v) {
     if (plan.machine_of[v] == machine) tasks.push_back(v);
   }
-  const auto parts = assign(plan.topology, tasks, std::vector<std::uint32_t>(cores.size(), 1), by);
+  const auto parts =
+      assign(plan.topology, tasks, std::vector<std::uint32_t>(cores.size(), 1), policy.placement);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    plan.core_of[tasks[i]] = static_cast<std::int32_t>(cores[parts[i]]);
+    plan.share_of[tasks[i]] = parts[i];
+    if (policy.pin) plan.core_of[tasks[i]] = static_cast<std::int32_t>(cores[parts[i]]);
   }
+}
+
+bool has_fibers(const Profile& profile) {
+  return std::ranges::any_of(profile.jobs,
+                             [](const auto& job) { return job.execution == Execution::kFiber; });
 }
 
 PlanFigures count_figures(const Plan& plan) {
@@ -136,7 +143,8 @@ std::expected<std::vector<PlannedMachine>, Diagnostics> plan_machines(
   return machines;
 }
 
-void place_tasks(const PolicyModel& policy, Plan& plan) {
+void place_tasks(const Profile& profile, Plan& plan) {
+  const auto& policy = profile.policy;
   const auto tasks = static_cast<std::uint32_t>(plan.topology.vertices.size());
   std::vector<std::uint32_t> all(tasks);
   std::iota(all.begin(), all.end(), 0u);
@@ -144,10 +152,9 @@ void place_tasks(const PolicyModel& policy, Plan& plan) {
   for (const auto& machine : plan.machines) shares.push_back(machine.share);
   plan.machine_of = assign(plan.topology, all, shares, policy.placement);
   plan.core_of.assign(tasks, -1);
-  if (policy.pin) {
-    for (std::uint32_t m = 0; m < plan.machines.size(); ++m) {
-      pin_tasks(plan, m, policy.placement);
-    }
+  plan.share_of.assign(tasks, 0);
+  if (policy.pin || has_fibers(profile)) {
+    for (std::uint32_t m = 0; m < plan.machines.size(); ++m) pin_tasks(plan, m, policy);
   }
   plan.figures = count_figures(plan);
 }

@@ -18,6 +18,6 @@ namespace mvm::model {
     const Profile& profile, const std::vector<std::uint32_t>& cores);
 
 /// Sets the machine and core of every task, and the figures, from topology and machines.
-void place_tasks(const PolicyModel& policy, Plan& plan);
+void place_tasks(const Profile& profile, Plan& plan);
 
 }  // namespace mvm::model

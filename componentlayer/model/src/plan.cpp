@@ -41,7 +41,7 @@ std::expected<Plan, Diagnostics> make_plan(const Profile& profile, Topology topo
   // Before anything costs much.
   auto too_large = check_team_size(profile, plan.topology.vertices.size(), plan.machines.size());
   if (!too_large.empty()) return std::unexpected(report(std::move(too_large)));
-  place_tasks(profile.policy, plan);
+  place_tasks(profile, plan);
   auto complaints = wire(profile, plan);
   if (complaints.empty()) return plan;
   return std::unexpected(report(std::move(complaints)));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include <mvm/model/plan.hpp>
 
@@ -28,7 +29,8 @@ Json machine_json(const PlannedMachine& machine) {
   return json;
 }
 
-Json task_json(const Profile& profile, const Plan& plan, std::uint32_t v) {
+Json task_json(const Profile& profile, const Plan& plan, std::uint32_t v,
+               const std::optional<std::uint32_t>& worker) {
   const auto& vertex = plan.topology.vertices[v];
   Json json = {{"id", v},
                {"name", plan.topology.vertex_name(profile, v)},
@@ -37,6 +39,7 @@ Json task_json(const Profile& profile, const Plan& plan, std::uint32_t v) {
                {"coordinates", vertex.coordinates},
                {"machine", plan.machine_of[v]}};
   if (plan.core_of[v] >= 0) json["core"] = plan.core_of[v];
+  if (worker) json["worker"] = *worker;
   return json;
 }
 
@@ -141,8 +144,12 @@ std::string plan_json(const Profile& profile, const Plan& plan) {
                {"outside", outside_json(plan)},
                {"roots", roots_json(profile, plan)}};
   for (const auto& machine : plan.machines) json["machines"].push_back(machine_json(machine));
+  std::vector<std::optional<std::uint32_t>> workers(plan.topology.vertices.size());
+  for (const auto& machine : plan.wiring) {
+    for (const auto& task : machine.tasks) workers[task.id] = task.worker;
+  }
   for (std::uint32_t v = 0; v < plan.topology.vertices.size(); ++v) {
-    json["tasks"].push_back(task_json(profile, plan, v));
+    json["tasks"].push_back(task_json(profile, plan, v, workers[v]));
   }
   for (const auto& edge : plan.topology.edges) json["edges"].push_back(edge_json(plan, edge));
   // Port names may come from files in any encoding: replace what is not UTF-8, never throw.

@@ -46,6 +46,18 @@ std::string aligned(const std::vector<Row>& rows) {
   return out;
 }
 
+/// "1200 tasks are fibers of 2 workers".
+std::string fiber_words(const Plan& plan) {
+  std::size_t fibers = 0, workers = 0;
+  for (const auto& machine : plan.wiring) {
+    workers += machine.workers;
+    for (const auto& task : machine.tasks) fibers += task.worker ? 1 : 0;
+  }
+  if (fibers == 0) return {};
+  return text(fibers, fibers == 1 ? " task is a fiber of " : " tasks are fibers of ", workers,
+              workers == 1 ? " worker\n" : " workers\n");
+}
+
 /// "open: jobs -> worker[*].in (shared)".
 std::string open_words(const Profile& profile) {
   std::string out;
@@ -72,7 +84,7 @@ std::string plan_table(const Profile& profile, const Plan& plan) {
               " edges cut between machines (weight ", figures.weight_cut,
               "); dealt out round-robin: ", figures.round_robin_edges_cut, "\n",
               figures.core_edges_cut, " edges between cores of one machine\n") +
-         open_words(profile);
+         fiber_words(plan) + open_words(profile);
 }
 
 }  // namespace mvm::model

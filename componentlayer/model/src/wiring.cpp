@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -91,6 +93,8 @@ class Wiring {
 
  private:
   void begin_machines();
+  [[nodiscard]] std::vector<std::uint32_t> count_processes() const;
+  std::uint32_t worker_for(std::uint32_t vertex);
   void add_tasks();
   void add_channels();
   void add_channel(std::span<const Edge> run);
@@ -121,7 +125,8 @@ class Wiring {
   std::vector<std::uint32_t> last_statement_;  // by slot: which statement the last send group is of
   std::uint32_t last_opening_ = kNone;         // the same for the port outside that is being wired
   std::uint64_t next_id_ = 0;                  // of channels
-  std::vector<std::size_t> task_position_;     // by vertex: index into its machine's tasks
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> workers_;  // by machine, share
+  std::vector<std::size_t> task_position_;  // by vertex: index into its machine's tasks
   Diagnostics complaints_;
 };
 
@@ -140,13 +145,33 @@ void Wiring::begin_machines() {
   for (std::uint32_t m = 0; m < plan_.wiring.size(); ++m) plan_.wiring[m].machine = m;
 }
 
+/// Processes pinned to each core, of all machines of this host: tasks, and workers of fibers.
+std::vector<std::uint32_t> Wiring::count_processes() const {
+  std::vector<std::uint32_t> processes(queue::kMaxCores, 0);
+  std::set<std::pair<std::uint32_t, std::int32_t>> workers;
+  for (std::uint32_t v = 0; v < topology_.vertices.size(); ++v) {
+    const auto core = plan_.core_of[v];
+    if (core < 0) continue;
+    const bool shares = profile_.jobs[topology_.vertices[v].job].execution == Execution::kFiber &&
+                        !workers.emplace(plan_.machine_of[v], core).second;
+    if (!shares) ++processes[static_cast<std::size_t>(core)];
+  }
+  return processes;
+}
+
+/// One worker for the fibers that a core of a machine has.
+std::uint32_t Wiring::worker_for(std::uint32_t vertex) {
+  auto& machine = machine_at(vertex);
+  const auto [known, is_new] =
+      workers_.try_emplace({machine.machine, plan_.share_of[vertex]}, machine.workers);
+  if (is_new) ++machine.workers;
+  return known->second;
+}
+
 void Wiring::add_tasks() {
   std::vector<TaskWords> words;
   for (const auto& job : profile_.jobs) words.emplace_back(job);
-  std::vector<std::uint32_t> tasks_on_core(queue::kMaxCores, 0);  // of all machines of this host
-  for (const auto core : plan_.core_of) {
-    if (core >= 0) ++tasks_on_core[static_cast<std::size_t>(core)];
-  }
+  const auto processes_on_core = count_processes();
   for (std::uint32_t v = 0; v < topology_.vertices.size(); ++v) {
     const auto& vertex = topology_.vertices[v];
     const auto& job = profile_.jobs[vertex.job];
@@ -160,7 +185,11 @@ void Wiring::add_tasks() {
     task.memory = profile_.policy.memory;
     if (const auto core = plan_.core_of[v]; core >= 0) {
       task.cores = {static_cast<std::uint32_t>(core)};
-      task.shares_core = tasks_on_core[static_cast<std::size_t>(core)] > 1;
+      task.shares_core = processes_on_core[static_cast<std::size_t>(core)] > 1;
+    }
+    if (job.execution == Execution::kFiber) {
+      task.worker = worker_for(v);
+      task.stack = job.stack;
     }
     words[vertex.job].fill(task);
     task.ports.resize(ports_.count(v));

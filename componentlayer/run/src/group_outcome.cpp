@@ -12,8 +12,8 @@ constexpr std::array<std::string_view, 11> kStateWords = {
     "PENDING",   "BUILDING", "STARTING",  "RUNNING", "SUSPENDED", "LINGERING",
     "COMPLETED", "FAILED",   "CANCELLED", "TIMEOUT", "LOST"};
 
-constexpr std::array<std::string_view, 6> kEndWords = {"not-started", "succeeded", "failed",
-                                                       "signalled",   "follower",  "stopped"};
+constexpr std::array<std::string_view, 7> kEndWords = {
+    "not-started", "succeeded", "failed", "signalled", "follower", "stopped", "lost-with-worker"};
 
 }  // namespace
 

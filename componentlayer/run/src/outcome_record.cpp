@@ -20,6 +20,8 @@ TaskEnd task_end_of(const control::TaskEnded& ended) {
       return TaskEnd::kSignalled;
     case control::EndKind::kFollower:
       return TaskEnd::kFollower;
+    case control::EndKind::kLostWorker:
+      return TaskEnd::kLostWorker;
     case control::EndKind::kStopped:
     case control::EndKind::kTimeLimit:
       return TaskEnd::kStopped;

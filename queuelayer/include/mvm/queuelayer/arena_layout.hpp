@@ -197,6 +197,9 @@ struct PortRecord {
 
 enum class EndpointState : std::uint32_t { kStarting = 0, kAttached = 1, kEnded = 2 };
 
+/// EndpointRecord::ringers_fence of a fiber: all ringers but those in its worker's own thread.
+inline constexpr std::uint32_t kUnlessInItsThread = 2;
+
 /// What a thread inside the SDK waits for.
 enum class WaitKind : std::uint32_t {
   kReceive = 0,     ///< a message at port `subject`
@@ -244,6 +247,8 @@ struct alignas(kLine) EndpointRecord {
   std::uint64_t heap_size;
   std::uint32_t shares_core;  ///< 1: do not spin while waiting
   std::uint32_t uses_link;    ///< 1: threads of the link, which need a core as well, work for it
+  std::uint32_t worker;       ///< of a fiber: 1 + position in ArenaHeader::workers; else 0
+  std::uint32_t fiber;        ///< its position among the worker's fibers
 
   // The doorbell: who waits sleeps on `bell`; who has something for it looks at `sleepers`.
   alignas(kLine) std::atomic<std::uint32_t> bell;  ///< a futex
@@ -259,6 +264,18 @@ struct alignas(kLine) EndpointRecord {
   alignas(kLine) std::atomic<std::uint64_t> waits;  ///< how many there were
   WaitRecord wait[kWaitRecords];
 };
+
+/// A process that runs several tasks as fibers. Others tell it here which of them have something to
+/// go on with: waiter.hpp argues why no wake-up is lost.
+struct alignas(kLine) WorkerRecord {
+  ListRef woken;    ///< of atomic u64, constant: bit i % 64 of word i / 64 is for fiber i
+  ListRef summary;  ///< of atomic u64, constant: bit i % 64 of word i / 64 is for word i of `woken`
+  alignas(kLine) std::atomic<std::uint32_t> bell;  ///< a futex
+  std::atomic<std::uint32_t> asleep;               ///< 1: it sleeps on the bell or is about to
+};
+
+/// Fibers whose bits are in one word, and words whose bits are in one word of the summary.
+inline constexpr std::uint32_t kWokenBits = 64;
 
 /// A clock that the queue VM can stop, so that no time limit fires while a group is frozen.
 struct GroupClock {
@@ -276,6 +293,7 @@ struct alignas(kLine) ArenaHeader {
   ListRef endpoints;  ///< of EndpointRecord
   ListRef channels;   ///< of ChannelRecord
   ListRef teams;      ///< of TeamRecord, see board_layout.hpp
+  ListRef workers;    ///< of WorkerRecord
   std::uint32_t machine;
   std::uint32_t link;          ///< endpoint of the link to other machines
   std::uint32_t outside;       ///< endpoint of the door to programs outside

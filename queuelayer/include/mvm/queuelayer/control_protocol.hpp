@@ -37,7 +37,7 @@
 /// At any time instead: queue VM Failed(error), then it cleans up and exits.
 namespace mvm::queue::control {
 
-inline constexpr std::uint8_t kVersion = 2;
+inline constexpr std::uint8_t kVersion = 3;
 /// Bytes of payload, of Start, Figures and Status: the figures of kMaxChannelsPerMachine channels
 /// and the waits of kMaxTasksPerMachine tasks fit.
 inline constexpr std::uint32_t kMaxFrame = 384u << 20;
@@ -76,6 +76,8 @@ enum class EndKind : std::uint8_t {
   kFollower = 2,   ///< an uncaught mvm::closed
   kStopped = 3,    ///< the queue VM ended it
   kTimeLimit = 4,  ///< the queue VM ended it because the wall-time passed
+  kLostWorker =
+      5,  ///< a fiber: `status` is the signal by which a neighbour's fault ended its worker
 };
 struct TaskEnded {
   std::uint32_t task = 0;

@@ -24,7 +24,8 @@ inline constexpr auto kLayoutSizes = std::to_array<std::size_t>(
     {sizeof(TextRef), sizeof(ListRef), sizeof(ArenaHeader), sizeof(GroupClock),
      sizeof(EndpointRecord), sizeof(WaitRecord), sizeof(PortRecord), sizeof(SendGroupRecord),
      sizeof(ChannelRecord), sizeof(CodecRecord), sizeof(ShelfSlot), sizeof(MembershipRecord),
-     sizeof(TeamRecord), sizeof(Seat), sizeof(Contribution), sizeof(SleeperLine)});
+     sizeof(TeamRecord), sizeof(Seat), sizeof(Contribution), sizeof(SleeperLine),
+     sizeof(WorkerRecord)});
 
 /// Differs when any of them changed its size: a task built against another libmvm is refused. A
 /// change that keeps the sizes needs another kLayoutVersion.

@@ -60,6 +60,7 @@ class RingWriter {
       std::memcpy(memory_at(head_ + run_.payload), data, length);
     }
     publish_next(header_at(head_), run_.header, end, length);
+    own_soon(memory_at(end + run_.extent));
     return true;
   }
 
@@ -147,7 +148,6 @@ class RingWriter {
     std::uint64_t extent = 0;                  ///< of each record; 0: there is no run
     std::uint64_t payload = 0;                 ///< where it begins in each record
     std::uint64_t safe_end = 0;  ///< up to here there is obviously room; see find_limits
-    std::uint64_t cleared = 0;   ///< the words where its next headers will be are zero up to here
     std::uint64_t header = 0;
     std::uint32_t type = 0;
   };
@@ -161,18 +161,20 @@ class RingWriter {
   /// High-water marks up to this are sampled, above it they are exact.
   static constexpr std::uint64_t kSampledDepth = 32;
 
+  /// A message longer than that keeps to so much of the tape.
+  static constexpr std::uint64_t kLongStream = 1 << 20;
+  static constexpr std::uint64_t kStreamLap = 256 << 10;
+
   /// Longest piece of a message whose receiver lags behind.
   static constexpr std::uint64_t kHeapFragment = 256 << 10;
 
-  /// So much of the tape is clear in front of small records, and more than the least of it before
-  /// they are published, so that they need not wait for it.
-  static constexpr std::uint64_t kClearAhead = 8 * kLine;
-  static constexpr std::uint64_t kLeastAhead = 2 * kLine;
-  /// Of larger ones that are alike, the next so many headers.
-  static constexpr int kRecordsAhead = 8;
-  /// A lap ends early when the queue is empty and it has run further than this, so that a queue
-  /// that keeps up lives in the same few cache lines.
+  /// A lap ends early when it has run at least this far and the queue is found empty, so that a
+  /// queue that keeps up lives in the same few cache lines.
   static constexpr std::uint64_t kShortestLap = 4 << 10;
+  /// So often that is looked for. To look is cheap where sender and receiver take turns on a core;
+  /// else it takes a line from a receiver who is at work.
+  static constexpr std::uint64_t kLookOnSharedCore = 4 << 10;
+  static constexpr std::uint64_t kLookOnOwnCore = 64 << 10;
 
   // In flight, loans included: messages and their payload.
   [[nodiscard]] std::uint64_t messages() const { return sent_ - returned_ + loans_; }
@@ -182,8 +184,10 @@ class RingWriter {
     return counts_admit(length) && memory_admits(length);
   }
   [[nodiscard]] bool memory_admits(std::uint64_t length) const {
-    return (length <= tape::kWholeBytes && fits(place_for(tape::form_for(length), length))) ||
-           heap_.could_allocate(streaming_size(length));
+    const bool on_tape = length <= tape::kWholeBytes
+                             ? fits(place_for(tape::form_for(length), length))
+                             : tape_has_room_for_all(length);
+    return on_tape || heap_.could_allocate(streaming_size(length));
   }
   [[nodiscard]] bool counts_admit(std::uint64_t length) const {
     return messages() < capacity_ && (messages() == 0 || bytes() + length <= byte_capacity_);
@@ -197,17 +201,13 @@ class RingWriter {
   /// True when a record there leaves room for one of Form::kElsewhere for every message that the
   /// capacity admits, so that those always find a place.
   [[nodiscard]] bool fits(const Place& place) const {
-    return cleared_for(place) - reclaimed_ + kept_free() <= tape_size_;
+    return place.end + tape::kUnit - reclaimed_ + kept_free() <= tape_size_;
   }
   [[nodiscard]] std::uint64_t kept_free() const {
     return tape::kElsewhereBytes * (capacity_ - messages() + loans_) + kLostInTurns;
   }
-  /// Where a record must not be split, and by clearing whole lines.
+  /// Where a record must not be split, and by the word behind the last one.
   static constexpr std::uint64_t kLostInTurns = 2 * kLine;
-  /// The tape must be clear up to here when that record is published.
-  [[nodiscard]] static std::uint64_t cleared_for(const Place& place) {
-    return tape::round_up(place.end + tape::kUnit, kLine);
-  }
   [[nodiscard]] std::byte* memory_at(std::uint64_t position) const {
     return tape_ + (position & (tape_size_ - 1));
   }
@@ -238,16 +238,23 @@ class RingWriter {
   /// The release store, and what follows from it for a whole message or its last fragment.
   [[gnu::always_inline]] void publish_next(tape::Header& header, std::uint64_t word,
                                            std::uint64_t end, std::uint64_t message_bytes) {
+    header_at(end).store(0, std::memory_order_relaxed);
     header.store(word, std::memory_order_release);
     head_ = end;
     channel_->enqueued.store(++sent_, std::memory_order_relaxed);
     channel_->bytes.store(sent_bytes_ += message_bytes, std::memory_order_relaxed);
     ring(*receiver_);
   }
-  void prepare_run();
+  /// Asks for the line that the next message will need, so that its store need not wait.
+  [[gnu::always_inline]] static void own_soon(const std::byte* memory) {
+#if defined(__x86_64__)
+    asm volatile("prefetchw %0" : : "m"(*memory));
+#else
+    __builtin_prefetch(memory, 1);
+#endif
+  }
   void note_depth();
   void find_limits();
-  void clear_to(std::uint64_t position, std::uint64_t from);
   void grow();
   void note_flight(const Place& place, std::uint64_t header, Flight flight);
   void end_run();
@@ -277,9 +284,10 @@ class RingWriter {
 
   std::uint64_t head_ = 0;       ///< position of the next record
   std::uint64_t reclaimed_ = 0;  ///< position up to which memory was taken back
-  std::uint64_t cleared_;        ///< header words from `head_` up to here are zero
   std::uint64_t lap_end_;        ///< of the tape; or `head_`, where the lap is to end early
-  std::uint64_t deepest_ = 0;    ///< the most bytes of tape seen in flight
+  std::uint64_t look_step_;      ///< after so many bytes, see whether the lap may end early
+  std::uint64_t look_at_;        ///< position for that
+  std::uint64_t deepest_ = 0;    ///< about the most bytes of tape seen in flight
 
   std::uint64_t sent_ = 0;  ///< messages, and those that were dropped instead
   std::uint64_t sent_bytes_ = 0;

@@ -25,12 +25,12 @@ inline constexpr std::uint64_t kPagedBytes = 8 << 10;
 inline constexpr std::uint64_t kPage = 4 << 10;
 /// Longest message in one record.
 inline constexpr std::uint64_t kWholeBytes = 16 << 10;
-/// Longest payload of a record. Fragments are a part of a core's level-2 cache, so that the
-/// receiver copies one while the sender fills the next; the shorter the message, the shorter they
-/// had better be.
+/// Longest payload of a record.
 inline constexpr std::uint64_t kLongestFragment = 32 << 10;
+/// Of a longer message: a part of a core's level-2 cache, so that the receiver copies one fragment
+/// while the sender fills the next; with its header it takes whole pages.
 constexpr std::uint64_t fragment_for(std::uint64_t message_length) {
-  return message_length <= (256 << 10) ? kWholeBytes : kLongestFragment;
+  return (message_length <= (256 << 10) ? (20 << 10) : kLongestFragment) - kLine;
 }
 /// What a record of Form::kElsewhere takes.
 inline constexpr std::uint64_t kElsewhereBytes = 2 * kUnit;
@@ -40,7 +40,7 @@ enum class Form : std::uint32_t {
   kShort = 0,      ///< behind the header
   kNear = 1,       ///< in the next unit; behind the header is the length of the whole message
   kAligned = 2,    ///< on the next line; likewise
-  kPaged = 3,      ///< on the next page; likewise
+  kPaged = 3,      ///< on the next page, behind its first line; likewise
   kElsewhere = 4,  ///< in a heap: behind the header, the length of the message, where, how long
 };
 
@@ -90,7 +90,8 @@ constexpr std::uint64_t round_up(std::uint64_t n, std::uint64_t to) {
 constexpr std::uint64_t payload_at(Form form, std::uint64_t at) {
   if (form == Form::kShort) return at + sizeof(Header);
   if (form == Form::kNear) return at + kUnit;
-  return round_up(at + kUnit, form == Form::kAligned ? kLine : kPage);
+  if (form == Form::kAligned) return round_up(at + kUnit, kLine);
+  return round_up(at, kPage) + kLine;
 }
 /// Where the record after it begins, unless that would not fit before the end of the tape.
 constexpr std::uint64_t end_of(Form form, std::uint64_t at, std::uint64_t length) {

@@ -14,15 +14,18 @@
 
 #include <mvm/base/clock.hpp>
 #include <mvm/base/result.hpp>
+#include <mvm/base/subprocess.hpp>
 #include <mvm/base/unique_fd.hpp>
 #include <mvm/queuelayer/control_protocol.hpp>
 #include <mvm/queuelayer/wiring_plan.hpp>
+#include <mvm/queuelayer/worker_protocol.hpp>
 
 namespace mvm::queue {
 
-/// Starts the task processes of a wiring plan, hands on what they write, and ends them. It does not
-/// wait by itself: its owner polls `descriptors`, and calls `read_output`, `reap` and `tick`.
-/// One thread: the one that started the tasks must live as long as they do.
+/// Starts the tasks of a wiring plan, hands on what they write, and ends them: each is a process,
+/// or a fiber of a worker process, which tells what becomes of its fibers. It does not wait by
+/// itself: its owner polls `descriptors`, and calls `read_output`, `reap` and `tick`. One thread:
+/// the one that started the tasks must live as long as they do.
 class TaskSupervisor {
  public:
   /// What the owner is told. `task` is a position in the plan.
@@ -36,7 +39,8 @@ class TaskSupervisor {
   TaskSupervisor(const WiringPlan& plan, int arena, std::function<bool(std::uint32_t)> is_follower,
                  Listener listener);
 
-  /// Makes the working directory, stages the inputs, and starts task number `task`. kLaunch.
+  /// Makes the working directory, stages the inputs, and starts task number `task`; of fibers, the
+  /// first starts its worker with all of them. Gives the process. kLaunch.
   [[nodiscard]] Result<pid_t> start(std::uint32_t task);
 
   /// The group's time starts: running times are told from here, the wall-time counts.
@@ -47,9 +51,7 @@ class TaskSupervisor {
 
   /// Reads what arrived on one of `descriptors`. False at its end: it is closed and forgotten.
   bool read_output(int descriptor);
-  [[nodiscard]] const std::unordered_map<int, std::uint32_t>& descriptors() const {
-    return task_of_descriptor_;
-  }
+  [[nodiscard]] std::vector<int> descriptors() const;
 
   /// Takes note of tasks that ended; call on SIGCHLD.
   void reap();
@@ -73,10 +75,31 @@ class TaskSupervisor {
     bool ended = false;
     Output streams[2];
   };
+  struct Worker {
+    pid_t pid = -1;
+    UniqueFd news;
+    queue::worker::NewsReader reader;
+    std::vector<std::uint32_t> tasks;      ///< in the plan's order
+    std::optional<std::uint32_t> culprit;  ///< the task that has raised the signal that ends it
+  };
+  /// What a task used, as far as it is known.
+  struct Usage {
+    Duration cpu{0};
+    Bytes peak_memory;
+  };
 
+  [[nodiscard]] Result<pid_t> start_process(std::uint32_t task);
+  [[nodiscard]] Result<void> start_worker(std::uint32_t worker);
   [[nodiscard]] Result<void> open_stream(std::uint32_t task, int stream, UniqueFd& write_end);
-  void on_end(std::uint32_t task, int wait_status, const ::rusage& usage);
+  bool read_news(std::uint32_t worker);
+  bool take_news(Worker& worker, std::string_view bytes);
+  void on_news(Worker& worker, queue::worker::NewsReader::Piece&& piece);
+  void on_worker_end(std::uint32_t worker, const ExitStatus& status);
+  void drain(std::uint32_t task);
+  void on_end(std::uint32_t task, const ExitStatus& status, const Usage& usage,
+              bool with_worker = false);
   void hand_on(std::uint32_t task, int stream, std::string_view bytes);
+  void end_line(std::uint32_t task, int stream);
   void close_stream(std::uint32_t task, int stream);
   void signal_all(int signal);
 
@@ -86,8 +109,11 @@ class TaskSupervisor {
   Listener listener_;
   std::vector<std::string> environment_;  ///< what every task gets
   std::vector<Task> tasks_;
+  std::vector<Worker> workers_;
   std::unordered_map<pid_t, std::uint32_t> task_of_pid_;
+  std::unordered_map<pid_t, std::uint32_t> worker_of_pid_;
   std::unordered_map<int, std::uint32_t> task_of_descriptor_;
+  std::unordered_map<int, std::uint32_t> worker_of_descriptor_;
   std::size_t running_ = 0;
   std::optional<SteadyTime> released_at_;
   std::optional<SteadyTime> wall_time_at_;

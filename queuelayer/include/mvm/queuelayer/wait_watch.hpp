@@ -43,7 +43,9 @@ class WaitWatch {
     bool told = false;
   };
   [[nodiscard]] std::span<const PortRecord> ports_of(std::uint32_t task) const;
-  [[nodiscard]] control::TaskStatus describe(std::uint32_t task, pid_t pid) const;
+  class ProcessView;
+  [[nodiscard]] control::TaskStatus describe(std::uint32_t task, pid_t pid,
+                                             ProcessView& processes) const;
 
   const WiringPlan& plan_;
   const Arena& arena_;

@@ -6,8 +6,11 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <type_traits>
 
+#include <mvm/base/clock.hpp>
 #include <mvm/queuelayer/arena_layout.hpp>
+#include <mvm/queuelayer/fiber_host.hpp>
 #include <mvm/queuelayer/wait_board.hpp>
 
 /// How one side of a queue waits for the other.
@@ -27,6 +30,23 @@
 /// compiler from turning its store and load round. Whether its fence fell before its store or after
 /// its load: in the first case that load comes after the waiter counted itself, in the second the
 /// waiter's look comes after that store. tests/queuelayer/sleep_model_test.cpp tries all orders.
+///
+/// Fibers. A fiber does not sleep: its worker runs others, and for messages it leaves no word that
+/// it waits. So it is woken by every ring, waiting or not. A ringer in the worker's own thread
+/// marks it runnable; everybody else sets its bit in the worker's `woken`, then the word's bit in
+/// `summary`, fence, looks at `asleep`, and changes and wakes the worker's bell if it is set. The
+/// worker takes a bit of the summary first and the word behind it after that, so a bit that comes
+/// in between is announced again. Before it sleeps, it sets `asleep`, fence, looks at the summary
+/// once more, and sleeps on the bell's value read before: the two fences of above, one level up. A
+/// bit for a fiber that is not parked may be forgotten: that one has yet to look at its queues
+/// before it parks, and does so in the thread that took the bit, after what was done before the bit
+/// was set. A ringer that is killed before it has set both bits has ended, and the queue VM rings
+/// every endpoint then. tests/queuelayer/wake_model_test.cpp tries all orders.
+///
+/// Where a fiber does leave word, because it is rung only if it has (for room in a queue, at a
+/// board), it fences itself, and so do those who look for that word; but not those in its worker's
+/// own thread, which have nobody to fence against. Threads that a fiber's task has started sleep as
+/// anybody does, and have the kernel fence for ringers in the worker's thread.
 namespace mvm::queue {
 
 /// Of the ringer; see above.
@@ -38,7 +58,14 @@ inline void fence_for_waiters(bool they_do) {
   }
 }
 inline void fence_before_looking_at(const EndpointRecord& endpoint) {
-  fence_for_waiters(endpoint.ringers_fence == 0);
+  const auto who = endpoint.ringers_fence;
+  fence_for_waiters(who == 0 || (who == kUnlessInItsThread && FiberHost::runs_here(endpoint)));
+}
+/// Of a fiber that has left word that it waits, before it looks for the last time.
+inline void fence_if_fiber() {
+  if (FiberHost::of_this_thread() != nullptr) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
 }
 
 /// True where the kernel lets this process take part in fences for others; it must ask before it
@@ -47,7 +74,9 @@ inline void fence_before_looking_at(const EndpointRecord& endpoint) {
 
 /// Tells an endpoint that a queue of its changed. Call after the change. Never blocks.
 void ring_slowly(EndpointRecord& endpoint);
+void ring_fiber(EndpointRecord& endpoint);
 inline void ring(EndpointRecord& endpoint) {
+  if (endpoint.worker != 0) return ring_fiber(endpoint);
   fence_before_looking_at(endpoint);
   if (endpoint.sleepers.load(std::memory_order_relaxed) != 0) ring_slowly(endpoint);
 }
@@ -107,6 +136,9 @@ class Waiter {
   template <typename Ready, typename Describe>
   bool wait(Ready&& ready, std::int64_t deadline_ns, Describe&& describe,
             std::int64_t& blocked_ns) {
+    if (auto* host = FiberHost::of_this_thread()) {
+      return wait_parked(*host, ready, deadline_ns, describe, blocked_ns);
+    }
     if (const auto ended = wait_awake(ready, deadline_ns)) return *ended;
     const BlockedTime blocked(blocked_ns);
     WaitNote note(endpoint_, clock_, ports_);
@@ -138,6 +170,35 @@ class Waiter {
       before_sleep();
       if (!sleep(bell, deadline_ns, sleeper.longest_ns())) return ready();
     }
+  }
+
+  /// A fiber's wait. Noted, and its time counted, from when the worker thinks it worth that.
+  template <typename Ready, typename Describe>
+  bool wait_parked(FiberHost& host, Ready& ready, std::int64_t deadline_ns, Describe& describe,
+                   std::int64_t& blocked_ns) {
+    if (ready()) return true;
+    if (deadline_ns <= 0) {
+      host.yield();  // or who polls would keep those from running whom it waits for
+      return ready();
+    }
+    WaitNote note(endpoint_, clock_, ports_);
+    std::int64_t noted_at_ns = 0;
+    const auto write = [&] {
+      WaitSubject subject = describe();
+      if (deadline_ns != kNoDeadline) subject.limited = true;
+      note.set(subject);
+      if (noted_at_ns == 0) noted_at_ns = monotonic_ns();
+    };
+    using Write = decltype(write);
+    const ParkedWait wait{clock_, deadline_ns,
+                          [](void* about) { (*static_cast<const Write*>(about))(); },
+                          const_cast<std::remove_const_t<Write>*>(&write)};
+    bool in_time = true;
+    do {
+      in_time = host.park(wait);
+    } while (in_time && !ready());
+    if (noted_at_ns != 0) blocked_ns += monotonic_ns() - noted_at_ns;
+    return in_time || ready();
   }
 
   /// The part of waiting that does not sleep.

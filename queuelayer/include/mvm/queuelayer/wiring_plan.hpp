@@ -156,6 +156,8 @@ struct TaskSpec {
   std::vector<std::uint32_t> cores;        ///< where it may run; empty: anywhere
   bool shares_core = false;                ///< another task is pinned to the same core: do not spin
   std::optional<Bytes> memory;             ///< limit of private memory
+  std::optional<std::uint32_t> worker;     ///< the worker that runs it as a fiber; empty: a process
+  Bytes stack;                             ///< of a fiber: address space, used as it is touched
   std::vector<PortSpec> ports;
   std::vector<std::uint32_t> teams;  ///< indices into WiringPlan::teams: everyone, its job
 
@@ -205,7 +207,10 @@ struct WiringPlan {
   std::uint32_t machine = 0;             ///< this machine's index
   std::vector<MachineAddress> machines;  ///< of the whole group
   LinkKeys keys;
-  std::vector<std::string> programs;  ///< paths of executables, one per job
+  std::vector<std::string>
+      programs;                ///< paths, one per job: executables; of fibers, shared objects
+  std::string worker_program;  ///< path of what runs fibers; empty: there are none
+  std::uint32_t workers = 0;   ///< processes that run fibers
   std::vector<ChannelSpec> channels;  ///< that begin or end on this machine
   std::vector<TaskSpec> tasks;        ///< of this machine
   std::vector<PortSpec> outside;      ///< ports open to programs outside; first machine only
@@ -215,8 +220,8 @@ struct WiringPlan {
   std::string output_directory;  ///< where collected outputs go; "job.index/" below it
   std::string work_directory;    ///< of this machine's tasks; removed at the end, and its
                                  ///< parent too when nothing else is in it
-  std::string door;  ///< the starter's socket for others of this host; removed when it is left
-  Duration wall_time{0};         ///< 0: none. Enforced by the queue VM
+  std::string door;       ///< the starter's socket for others of this host; removed when it is left
+  Duration wall_time{0};  ///< 0: none. Enforced by the queue VM
   Duration grace = std::chrono::seconds(5);  ///< between SIGTERM and SIGKILL
   ControlLoss on_control_loss = ControlLoss::kEnd;
   Duration hold{0};                               ///< for ControlLoss::kHold
@@ -237,6 +242,8 @@ inline constexpr std::uint32_t kMaxNameLength = 4096;      ///< names, words, pa
 inline constexpr std::uint32_t kMaxListLength = 65'536;    ///< arguments, inputs, …
 inline constexpr std::uint32_t kMaxNumbers = 1u << 20;     ///< members of a team, receivers, …
 inline constexpr std::uint32_t kMaxCores = 1024;           ///< glibc's CPU_SETSIZE
+inline constexpr Bytes kSmallestStack = 32_KiB;            ///< of a fiber: the loader works on it
+inline constexpr Bytes kLargestStack = 1_GiB;
 inline constexpr Bytes kMaxQueueBytes = 1_GiB;
 inline constexpr Bytes kMaxMessage = 1_GiB;
 

@@ -39,6 +39,7 @@ struct BuildSettings {
 enum class Product : std::uint8_t {
   kProgram,  ///< an executable
   kPlugin,   ///< a shared object that tasks load: a user's codec or queue type
+  kFiber,    ///< a program as a shared object, of which a worker loads a copy for each task
 };
 
 /// What is built: the sources and options of one job or plugin.
@@ -70,6 +71,7 @@ using BuildProgress = std::function<void(const std::string& job, unsigned done, 
 /// profile's own flags, in the deepest folder that holds all the sources. A unit that includes
 /// <mvm/job.hpp> before anything but standard headers starts from a precompiled one, which is made
 /// at low priority beside the first build that could have used it.
+/// A program for fibers is built in the same way, as NAME.so, with C++'s standard streams in it.
 /// A plugin is built in the same way, as NAME.so; a symbol that nobody defines is an error then.
 ///
 /// Several builders, also in several processes, may share one cache; any may be killed at any time.

@@ -49,6 +49,8 @@ struct Plan {
   std::vector<PlannedMachine> machines;
   std::vector<std::uint32_t> machine_of;  ///< by vertex
   std::vector<std::int32_t> core_of;      ///< by vertex; -1: not pinned
+  std::vector<std::uint32_t> share_of;  ///< by vertex: which of its machine's cores it would have,
+                                        ///< also when it is not pinned
   PlanFigures figures;
   std::vector<OutputPort> outputs;
   std::vector<queue::WiringPlan> wiring;  ///< by machine; programs and folders still empty

@@ -61,6 +61,7 @@ struct JobModel {
   std::string name;
   std::uint32_t count = 1;
   Execution execution = Execution::kProcess;
+  Bytes stack = 256_KiB;                       ///< of each fiber
   std::vector<std::filesystem::path> sources;  ///< absolute, globs expanded, readable
   std::optional<CommandModel> command;         ///< instead of sources
   BuildOptions build;
@@ -131,7 +132,7 @@ struct OpenStatement {
   bool enters = true;  ///< to=: its messages enter the group; from=: they leave it
   EndSelector end;     ///< the tasks and port that it leads to
   std::optional<queue::Spread> spread;  ///< of to=, as in a link
-  std::optional<Duration> linger;       ///< of from=; nothing: as another statement of the port says
+  std::optional<Duration> linger;  ///< of from=; nothing: as another statement of the port says
   Place place;
 };
 

@@ -46,11 +46,12 @@ inline constexpr int kInterrupted = 130;  ///< interrupted or cancelled
 /// How a task came to its end.
 enum class TaskEnd : std::uint8_t {
   kNotStarted,
-  kSucceeded,  ///< exit code 0
-  kFailed,     ///< another exit code
-  kSignalled,  ///< ended by a signal that was not ours
-  kFollower,   ///< an uncaught mvm::closed: fell with a neighbour, no failure of its own
-  kStopped,    ///< ended by us, with its group
+  kSucceeded,   ///< exit code 0
+  kFailed,      ///< another exit code
+  kSignalled,   ///< ended by a signal that was not ours
+  kFollower,    ///< an uncaught mvm::closed: fell with a neighbour, no failure of its own
+  kStopped,     ///< ended by us, with its group
+  kLostWorker,  ///< a fiber that a neighbour in its worker took along
 };
 
 [[nodiscard]] std::string_view to_string(TaskEnd end);  ///< "succeeded", "failed", …
