@@ -7,6 +7,7 @@ bandwidths at least so much. A row without a bar is there to be known.
 from dataclasses import dataclass, field
 
 KIB, MIB = 1024, 1 << 20
+ENCRYPTED = "mvm, encrypted"  # an entrant
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,10 @@ def _between_hosts():
     yield Row("TCP between hosts: 64 KiB latency", "tcp", f"copy.latency:{64 * KIB}")
     yield Row("TCP between hosts: 8 B message rate", "tcp", "copy.rate:8", bar=10)
     yield Row("TCP between hosts: 1 MiB bandwidth", "tcp", f"copy.bandwidth:{MIB}", bar=1.0, quarter=True)
+    # No peer encrypts: to know what it costs.
+    for what, metric in (("8 B latency", "copy.latency:8"), ("8 B message rate", "copy.rate:8"),
+                         ("1 MiB bandwidth", f"copy.bandwidth:{MIB}")):
+        yield Row(f"TCP between hosts, encrypted: {what}", "tcp", metric, entrants=(ENCRYPTED,))
     yield Row("ZeroMQ path: 8 B latency", "zmq", "copy.latency:8", bar=1.6)
     yield Row("ZeroMQ path: 8 B message rate", "zmq", "copy.rate:8")
     yield Row("ZeroMQ path: 1 MiB bandwidth", "zmq", f"copy.bandwidth:{MIB}")

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Callable
 
-from comparison import hosts, peers
+from comparison import bars, hosts, peers
 from comparison.running import BENCH, Failed, run
 
 
@@ -174,10 +174,11 @@ def tcp(bench):
     if reason:
         return Suite("tcp", [], [f"tcp: {reason}"])
     two = bench.enter_context(hosts.Hosts(bench.folder))
-    made = Suite("tcp", [bench.mvm_run(
-        "mvm", "micro/pair.mvm.xml",
-        {"metrics": ",".join(bench.metrics("tcp", ours=True)), "machines": 2, "transport": "tcp"},
-        options=two.mvm_options(), tasks_on_cores=2)])
+    parameters = {"metrics": ",".join(bench.metrics("tcp", ours=True)), "machines": 2, "transport": "tcp"}
+    made = Suite("tcp", [
+        bench.mvm_run(name, "micro/pair.mvm.xml", {**parameters, "trusted": trusted}, options=two.mvm_options(),
+                      tasks_on_cores=2)
+        for name, trusted in (("mvm", "true"), (bars.ENCRYPTED, "false"))])
     metrics = ",".join(bench.metrics("tcp", ours=False))
     for mpi, environment in ((peers.OPEN_MPI, {}), (peers.MPICH, two.mpich_environment())):
         command = mpi.launch(2, bench.programs.mpi(mpi, "pair_mpi.cpp"), metrics, hosts=two)

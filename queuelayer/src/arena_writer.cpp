@@ -167,12 +167,29 @@ class ArenaWriter {
     endpoint.heap = size_.heap_of(number);
     endpoint.heap_size = size_.heap_size(number);
     endpoint.shares_core = task.shares_core ? 1 : 0;
+    endpoint.uses_link = uses_link(task) ? 1 : 0;
     endpoint.ringers_fence = task.shares_core || !group_fences_ ? 1 : 0;
     if (task.worker) {
       endpoint.ringers_fence = kUnlessInItsThread;
       endpoint.worker = 1 + *task.worker;
       endpoint.fiber = fibers_written_[*task.worker]++;
     }
+  }
+
+  /// The other end of one of its queues is on another machine.
+  [[nodiscard]] bool uses_link(const TaskSpec& task) const {
+    const auto crosses = [this](std::uint32_t channel) {
+      const ChannelSpec& spec = plan_.channels[channel];
+      return std::ranges::any_of(spec.receiver_machines, [&](std::uint32_t machine) {
+        return machine != spec.sender_machine;
+      });
+    };
+    return std::ranges::any_of(task.ports, [&](const PortSpec& port) {
+      return std::ranges::any_of(port.receives, crosses) ||
+             std::ranges::any_of(port.sends, [&](const SendGroup& group) {
+               return std::ranges::any_of(group.channels, crosses);
+             });
+    });
   }
 
   /// An end of the queue VM's own.

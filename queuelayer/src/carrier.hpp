@@ -39,6 +39,8 @@ class Carrier {
   /// the machine is not connected or the network takes nothing more now; there will be news then.
   [[nodiscard]] virtual bool send(std::uint32_t machine, std::string_view head,
                                   std::string_view tail) = 0;
+  /// Nothing more is to be sent for now: what `send` has gathered leaves.
+  virtual void flush() {}
   /// Takes in what has come. True when there was something; there may be more then.
   virtual bool receive(Listener& listener) = 0;
   /// True when `receive` has something to do, or `send` may succeed again. Any thread.

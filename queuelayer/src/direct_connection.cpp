@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,7 +46,13 @@ int connect_error(int socket) {
 
 DirectConnection::DirectConnection(UniqueFd socket, Side side, const TlsKey* key,
                                    std::uint32_t self, std::optional<std::uint32_t> peer)
-    : socket_(std::move(socket)), side_(side), shaken_(key == nullptr), self_(self), peer_(peer) {
+    : socket_(std::move(socket)),
+      side_(side),
+      has_key_(key != nullptr),
+      encrypts_(key != nullptr && key->use() == TlsKey::Use::kEncrypts),
+      shaken_(key == nullptr),
+      self_(self),
+      peer_(peer) {
   if (key != nullptr) {
     tls_ = std::make_unique<TlsStream>(
         *key, socket_.get(),
@@ -58,7 +65,7 @@ DirectConnection::DirectConnection(UniqueFd socket, Side side, const TlsKey* key
 DirectConnection::State DirectConnection::advance() {
   if (state_ == State::kOpening) state_ = open_up();
   if (state_ != State::kOpen) return state_;
-  if (!write_left()) ended_ = true;
+  flush();
   read_some();
   return state_;
 }
@@ -69,20 +76,37 @@ DirectConnection::State DirectConnection::open_up() {
     if (error == ENOTCONN) return State::kOpening;
     if (error != 0) return State::kClosed;
   }
-  if (!tls_ && !is_same_user(socket_.get())) return State::kRefused;
+  if (!has_key_ && !is_same_user(socket_.get())) return State::kRefused;
   if (!shaken_) {
     const auto moved = tls_->shake_hands();
     if (moved == Moved::kClosed) return State::kRefused;
     if (moved == Moved::kTryLater) return State::kOpening;
+    if (!encrypts_ && !go_on_plainly()) return State::kOpening;
     shaken_ = true;
   }
   if (side_ == Side::kAccepts) return read_greeting();
-  out_.resize(kGreetingBytes);
-  char* at = std::copy(kGreeting.begin(), kGreeting.end(), out_.data());
+  std::string greeting(kGreetingBytes, '\0');
+  char* at = std::copy(kGreeting.begin(), kGreeting.end(), greeting.data());
   put_little(at, self_);
   put_little(at, *peer_);
+  if (!tls_) {
+    out_ = std::move(greeting);
+  } else if (!tls_->write(greeting)) {
+    return State::kClosed;
+  }
   in_.resize(2 * kLargestParcel);
   return State::kOpen;
+}
+
+/// The other end has proved itself, and nobody listens who should not. False while the last words
+/// of the handshake have not left.
+bool DirectConnection::go_on_plainly() {
+  if (tls_->flush() != Moved::kSome) return false;
+  const auto behind = tls_->unread();
+  in_.resize(std::max(in_.size(), behind.size()));
+  in_end_ = behind.copy(in_.data(), behind.size());
+  tls_.reset();
+  return true;
 }
 
 DirectConnection::State DirectConnection::read_greeting() {
@@ -97,31 +121,60 @@ DirectConnection::State DirectConnection::read_greeting() {
   const char* at = in_.data() + kGreeting.size();
   peer_ = get_little<std::uint32_t>(at);
   if (get_little<std::uint32_t>(at) != self_) return State::kRefused;
-  in_begin_ = in_end_ = 0;
+  in_begin_ = kGreetingBytes;
   in_.resize(2 * kLargestParcel);
   return State::kOpen;
 }
 
 void DirectConnection::send(std::string_view head, std::string_view tail) {
-  out_.resize(kLengthBytes);
-  char* at = out_.data();
+  char lengths[kLengthBytes];
+  char* at = lengths;
   put_little(at, static_cast<std::uint32_t>(head.size()));
   put_little(at, static_cast<std::uint32_t>(tail.size()));
-  out_.append(head).append(tail);
-  out_begin_ = 0;
-  if (!write_left()) ended_ = true;
+  if (tls_) {
+    start_.assign(lengths, kLengthBytes).append(head);
+    if (!tls_->write(start_) || !tls_->write(tail)) ended_ = true;
+    if (left() >= kFragmentBytes) flush();
+    return;
+  }
+  out_.append(lengths, kLengthBytes).append(head);
+  if (!tail.empty()) return finish(write_left(tail));
+  if (left() >= kFragmentBytes) flush();
 }
 
-/// False when the connection is gone.
-bool DirectConnection::write_left() {
-  while (!left_to_write().empty()) {
-    std::size_t count = 0;
-    const auto moved = write(left_to_write(), count);
-    if (moved == Moved::kClosed) return false;
-    if (moved == Moved::kTryLater) break;
-    out_begin_ += count;
+void DirectConnection::flush() {
+  if (state_ != State::kOpen || ended_) return;
+  finish(tls_ ? tls_->flush() : write_left({}));
+}
+
+void DirectConnection::finish(Moved moved) {
+  stuck_ = moved == Moved::kTryLater;
+  ended_ |= moved == Moved::kClosed;
+}
+
+/// What has gathered, and then `tail`, of which only what the socket does not take is copied.
+Moved DirectConnection::write_left(std::string_view tail) {
+  while (out_begin_ < out_.size() || !tail.empty()) {
+    iovec parts[] = {{out_.data() + out_begin_, out_.size() - out_begin_},
+                     {const_cast<char*>(tail.data()), tail.size()}};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = 2;
+    const auto put = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0 && errno != EAGAIN) return Moved::kClosed;
+    if (put < 0) break;
+    const auto count = static_cast<std::size_t>(put);
+    const auto gathered = std::min(count, out_.size() - out_begin_);
+    out_begin_ += gathered;
+    tail.remove_prefix(count - gathered);
   }
-  return true;
+  if (out_begin_ == out_.size()) {
+    out_.clear();
+    out_begin_ = 0;
+  }
+  out_.append(tail);
+  return out_.empty() ? Moved::kSome : Moved::kTryLater;
 }
 
 /// Fills the buffer, as far as there is something.
@@ -165,14 +218,6 @@ Moved DirectConnection::read(std::size_t& count) {
   if (got > 0) count = static_cast<std::size_t>(got);
   if (got > 0) return Moved::kSome;
   return got < 0 && (errno == EAGAIN || errno == EINTR) ? Moved::kTryLater : Moved::kClosed;
-}
-
-Moved DirectConnection::write(std::string_view bytes, std::size_t& count) {
-  if (tls_) return tls_->write(bytes, count);
-  const auto put = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  if (put >= 0) count = static_cast<std::size_t>(put);
-  if (put >= 0) return Moved::kSome;
-  return errno == EAGAIN || errno == EINTR ? Moved::kTryLater : Moved::kClosed;
 }
 
 }  // namespace mvm::queue

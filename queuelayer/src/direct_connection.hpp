@@ -12,13 +12,14 @@
 #include <mvm/base/clock.hpp>
 #include <mvm/base/unique_fd.hpp>
 
+#include "link_parcel.hpp"
 #include "tls_stream.hpp"
 
 namespace mvm::queue {
 
-/// One connection of the direct carrier: a socket that does not block, from the first packet to the last.
-/// It shakes hands where there is a key, the end that connects says which machine it is, and then
-/// parcels follow, each after the lengths of its parts. One thread.
+/// One connection of the direct carrier: a socket that does not block, from the first packet to the
+/// last. It shakes hands where there is a key, the end that connects says which machine it is, and
+/// then parcels follow, each after the lengths of its parts. One thread.
 class DirectConnection {
  public:
   enum class Side { kConnects, kAccepts };
@@ -43,12 +44,14 @@ class DirectConnection {
   [[nodiscard]] std::uint32_t peer() const { return *peer_; }
   [[nodiscard]] SteadyTime since() const { return since_; }
 
-  /// True when a parcel can be sent: the last one has left.
+  /// True when a parcel can be sent: the socket has not refused anything, and little is gathered.
   [[nodiscard]] bool can_send() const {
-    return state_ == State::kOpen && !ended_ && left_to_write().empty();
+    return state_ == State::kOpen && !ended_ && !stuck_ && left() < kFragmentBytes;
   }
-  /// Precondition: can_send(). Copies what the socket does not take at once.
+  /// Precondition: can_send(). Leaves with the next `flush`, or earlier.
   void send(std::string_view head, std::string_view tail);
+  /// Hands what has gathered to the socket, as far as that takes it.
+  void flush();
 
   struct Parcel {
     std::string_view head;
@@ -59,18 +62,19 @@ class DirectConnection {
 
  private:
   [[nodiscard]] State open_up();
+  [[nodiscard]] bool go_on_plainly();
   [[nodiscard]] State read_greeting();
-  [[nodiscard]] bool write_left();
   void read_some();
   [[nodiscard]] Moved read(std::size_t& count);
-  [[nodiscard]] Moved write(std::string_view bytes, std::size_t& count);
-  [[nodiscard]] std::string_view left_to_write() const {
-    return std::string_view(out_).substr(out_begin_);
-  }
+  [[nodiscard]] Moved write_left(std::string_view tail);
+  void finish(Moved moved);
+  [[nodiscard]] std::size_t left() const { return tls_ ? tls_->left() : out_.size() - out_begin_; }
 
   UniqueFd socket_;
   Side side_;
   std::unique_ptr<TlsStream> tls_;
+  bool has_key_;
+  bool encrypts_;
   bool shaken_;
   std::uint32_t self_;
   std::optional<std::uint32_t> peer_;
@@ -78,7 +82,9 @@ class DirectConnection {
   SteadyTime since_ = now();
   bool ended_ = false;  ///< the socket is gone; what was read before may not be used up
 
-  std::string out_;
+  bool stuck_ = false;  ///< the socket took less than it was given
+  std::string out_;     ///< without TLS
+  std::string start_;   ///< of a parcel, with TLS: its lengths and head
   std::size_t out_begin_ = 0;
   std::vector<char> in_;
   std::size_t in_begin_ = 0;

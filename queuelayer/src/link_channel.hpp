@@ -95,6 +95,8 @@ class LinkInlet {
   virtual bool report(LinkSession& session) = 0;
   /// True when there is something to report.
   [[nodiscard]] virtual bool has_news() = 0;
+  /// True when its sender may be waiting for that.
+  [[nodiscard]] virtual bool is_awaited() { return true; }
 
   [[nodiscard]] std::uint32_t channel() const { return channel_; }
   [[nodiscard]] std::uint64_t id() const { return id_; }

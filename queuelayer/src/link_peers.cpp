@@ -149,6 +149,7 @@ bool LinkPeers::flush() {
   bool moved = false;
   const auto now = group_now_ns(clock_);
   for (auto& peer : all()) moved |= !peer.lost && peer.session.flush(now);
+  for (auto& [transport, carrier] : carriers_) carrier->flush();
   return moved;
 }
 

@@ -65,6 +65,9 @@ class LinkPeers {
   [[nodiscard]] Result<bool> receive(const OnFrames& on_frames);
   /// True when `receive` has something to do.
   [[nodiscard]] bool has_news() const;
+  /// Looks at the sockets for it, which only the watcher does otherwise.
+  void look() { watcher_->look(); }
+  [[nodiscard]] LinkWatcher& watcher() { return *watcher_; }
   /// Sends what was added, and what is due. True when something went out.
   bool flush();
   /// When `flush` has something to do though nothing was added, or a peer has been silent for too

@@ -129,6 +129,7 @@ class RingInlet final : public LinkInlet {
     bool told = false;
     if (const auto released = count_released(); released != told_) {
       told_ = released;
+      told_bytes_ = writer_.released_bytes();
       count_.done.store(released, std::memory_order_release);
       session.add({.kind = LinkKind::kReleased, .channel = id_, .number = released});
       told = true;
@@ -138,6 +139,14 @@ class RingInlet final : public LinkInlet {
       told = true;
     }
     return told;
+  }
+
+  /// A quarter of what the queue holds, so that a sender who does not wait never has to.
+  bool is_awaited() override {
+    const auto& channel = writer_.channel();
+    return count_released() - told_ >= std::max(channel.capacity / 4, 1u) ||
+           writer_.released_bytes() - told_bytes_ >= channel.byte_capacity / 4 ||
+           writer_.receiver_closed();
   }
 
   bool has_news() override {
@@ -190,6 +199,7 @@ class RingInlet final : public LinkInlet {
   RingWriter writer_;
   std::uint64_t left_ = 0;  ///< bytes to come of a message that has begun
   std::uint64_t told_ = 0;  ///< messages
+  std::uint64_t told_bytes_ = 0;
 };
 
 }  // namespace

@@ -64,6 +64,10 @@ class LinkSession {
   void add(LinkFrame frame);
   /// What was added last is to be acknowledged at once.
   void hurry() { hurry_ = true; }
+  /// True when something was added that has not gone.
+  [[nodiscard]] bool has_frames() const {
+    return !open_head_.empty() || sent_until_ < first_ + parcels_.size();
+  }
   /// Sends what was added, and what is due. True when something went out.
   bool flush(std::int64_t now_ns);
 

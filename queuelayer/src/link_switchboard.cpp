@@ -5,6 +5,13 @@
 #include <map>
 
 namespace mvm::queue {
+namespace {
+
+/// What receivers have done is told after this time, when nothing else goes to that machine before.
+/// A large message may have to wait until its queue is empty, so it is short.
+constexpr std::int64_t kReportDelayNs = 50'000;
+
+}  // namespace
 
 LinkSwitchboard::LinkSwitchboard(const WiringPlan& plan, const Arena& arena, LinkPeers& peers,
                                  ChannelEnds& ends)
@@ -30,6 +37,7 @@ void LinkSwitchboard::add_inlet(const Arena& arena, const ChannelSpec& spec,
   inlets_.push_back(
       {ring ? make_ring_inlet(arena, channel, heap_) : make_shelf_inlet(arena, channel, heap_),
        &peers_.at(spec.queue.transport, spec.sender_machine)});
+  report_by_ns_.push_back(kNever);
 }
 
 void LinkSwitchboard::add_outlets(const Arena& arena, const ChannelSpec& spec,
@@ -69,20 +77,37 @@ Result<bool> LinkSwitchboard::pump() {
   return moved;
 }
 
-bool LinkSwitchboard::report() {
+bool LinkSwitchboard::report(std::int64_t now_ns) {
   bool moved = false;
-  for (auto& [inlet, peer] : inlets_) {
-    if (peer->talks()) moved |= inlet->report(peer->session);
+  for (std::size_t i = 0; i < inlets_.size(); ++i) {
+    auto& [inlet, peer] = inlets_[i];
+    auto& by_ns = report_by_ns_[i];
+    if (!peer->talks() || !inlet->has_news()) continue;
+    if (by_ns == kNever && now_ns != kNever) by_ns = now_ns + kReportDelayNs;
+    if (now_ns < by_ns && !inlet->is_awaited() && !peer->session.has_frames()) continue;
+    moved |= inlet->report(peer->session);
+    if (!inlet->has_news()) by_ns = kNever;
   }
   return moved;
+}
+
+std::int64_t LinkSwitchboard::next_due_ns() const {
+  auto due_ns = kNever;
+  for (std::size_t i = 0; i < inlets_.size(); ++i) {
+    const LinkPeer& peer = *inlets_[i].peer;
+    if (peer.talks() && peer.session.has_room()) due_ns = std::min(due_ns, report_by_ns_[i]);
+  }
+  return due_ns;
 }
 
 bool LinkSwitchboard::has_work() {
   for (auto& [outlet, peer] : outlets_) {
     if (peer->talks() && outlet->has_work(peer->session)) return true;
   }
-  for (auto& [inlet, peer] : inlets_) {
-    if (peer->talks() && inlet->has_news() && peer->session.has_room()) return true;
+  for (std::size_t i = 0; i < inlets_.size(); ++i) {
+    auto& [inlet, peer] = inlets_[i];
+    if (!peer->talks() || !inlet->has_news() || !peer->session.has_room()) continue;
+    if (report_by_ns_[i] == kNever || inlet->is_awaited()) return true;
   }
   return false;
 }

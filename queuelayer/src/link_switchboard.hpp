@@ -29,8 +29,12 @@ class LinkSwitchboard {
 
   /// Gives every outlet its turn. True when something moved. Errors: kArena.
   [[nodiscard]] Result<bool> pump();
-  /// Tells the peers what the receivers here have done. True when something was added.
-  bool report();
+  /// Tells the peers what the receivers here have done, at group time `now_ns`: at once where a
+  /// sender may wait for it or other frames go there, else after a while. True when something was
+  /// added.
+  bool report(std::int64_t now_ns);
+  /// When `report` has something to tell by then.
+  [[nodiscard]] std::int64_t next_due_ns() const;
   /// True when `pump` or `report` would do something.
   [[nodiscard]] bool has_work();
   /// True when the peer has been told everything that the receivers here have done.
@@ -66,6 +70,7 @@ class LinkSwitchboard {
   ChannelEnds& ends_;
   SenderHeap heap_;  ///< of the link's endpoint
   std::vector<Line<LinkInlet>> inlets_;
+  std::vector<std::int64_t> report_by_ns_;  ///< of each: what its receivers did is told by then
   std::vector<Line<LinkOutlet>> outlets_;
   std::unordered_map<std::uint64_t, std::size_t> inlet_of_;  ///< by channel id
   std::unordered_map<std::uint64_t, std::vector<std::size_t>> outlets_of_;

@@ -22,6 +22,8 @@ Result<std::unique_ptr<LinkWatcher>> LinkWatcher::start(EndpointRecord& bell) {
 }
 
 LinkWatcher::~LinkWatcher() {
+  ending_ = true;
+  set_duty(true);
   ::eventfd_write(end_.get(), 1);
   if (thread_.joinable()) thread_.join();
 }
@@ -33,17 +35,32 @@ Result<void> LinkWatcher::watch(int fd, For what, std::atomic<bool>& flag) {
   return fail(system_error("watch a socket of the link"));
 }
 
+void LinkWatcher::look() {
+  take_events(0);
+}
+
+void LinkWatcher::set_duty(bool on) {
+  on_duty_.store(on, std::memory_order_release);
+  if (on) on_duty_.notify_one();
+}
+
+/// One that is woken after its duty ended has told nobody in vain: flags are looked at before a
+/// sleep.
 void LinkWatcher::run() {
-  for (;;) {
-    std::array<epoll_event, 16> events;
-    const int count = ::epoll_wait(events_.get(), events.data(), events.size(), -1);
-    for (int i = 0; i < count; ++i) {
-      if (events[static_cast<std::size_t>(i)].data.ptr == nullptr) return;
-      static_cast<std::atomic<bool>*>(events[static_cast<std::size_t>(i)].data.ptr)
-          ->store(true, std::memory_order_release);
-    }
-    if (count > 0) ring(bell_);
+  while (!ending_) {
+    on_duty_.wait(false, std::memory_order_acquire);
+    if (take_events(-1)) ring(bell_);
   }
+}
+
+bool LinkWatcher::take_events(int timeout_ms) {
+  std::array<epoll_event, 16> events;
+  const int count = ::epoll_wait(events_.get(), events.data(), events.size(), timeout_ms);
+  for (int i = 0; i < count; ++i) {
+    auto* flag = static_cast<std::atomic<bool>*>(events[static_cast<std::size_t>(i)].data.ptr);
+    if (flag != nullptr) flag->store(true, std::memory_order_release);
+  }
+  return count > 0;
 }
 
 }  // namespace mvm::queue

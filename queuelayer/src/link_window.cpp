@@ -6,6 +6,7 @@
 namespace mvm::queue {
 namespace {
 
+constexpr double kHarmlessNs = 500'000;
 constexpr std::int64_t kEpochNs = 10'000'000'000;
 
 LinkWindow::RoundTrip shorter(const LinkWindow::RoundTrip& a, const LinkWindow::RoundTrip& b) {
@@ -47,19 +48,26 @@ void LinkWindow::remember(std::int64_t now_ns, RoundTrip trip) {
   epoch_shortest_ = shorter(epoch_shortest_, trip);
 }
 
+/// A fragment; or what passes in kHarmlessNs, where that is more: a small message does not notice
+/// it, and ends that share cores need so much to work side by side.
+double LinkWindow::longest_line(RoundTrip trip) const {
+  const double rate = static_cast<double>(bytes_) / static_cast<double>(trip.ns);
+  return std::max(static_cast<double>(kFragmentBytes), rate * kHarmlessNs);
+}
+
 void LinkWindow::adapt(RoundTrip trip) {
-  constexpr auto kOne = static_cast<double>(kFragmentBytes);
+  const double most = longest_line(trip);
   const auto least = shortest();
   const auto excess = static_cast<double>(trip.ns - least.ns) / static_cast<double>(trip.ns);
   // A parcel longer than the one that was quickest takes longer by itself.
   const auto own = static_cast<double>(trip.bytes) - static_cast<double>(least.bytes);
   const double line = static_cast<double>(bytes_) * excess - own;
-  if (line < kOne / 4) {
+  if (line < most / 4) {
     bytes_ += starting_ ? bytes_ : kFragmentBytes / 4;
   } else {
     starting_ = false;
-    if (line > kOne / 2) {
-      bytes_ -= std::min(bytes_ / 2, static_cast<std::uint64_t>(line - kOne / 4));
+    if (line > most / 2) {
+      bytes_ -= std::min(bytes_ / 2, static_cast<std::uint64_t>(line - most / 4));
     }
   }
   bytes_ = std::clamp(bytes_, kSmallest, kLargest);

@@ -9,8 +9,9 @@
 namespace mvm::queue {
 
 /// How many bytes of large messages may be under way to a machine: as many as the network holds,
-/// and at most one fragment more. What is more than that only stands in a line somewhere, and a
-/// small message of another channel would stand behind it.
+/// and at most one fragment more; or, in a fast one, what passes in half a millisecond. What is
+/// more than that only stands in a line somewhere, and a small message of another channel would
+/// stand behind it.
 ///
 /// The line's length is told by the time that parcels take: in excess of the shortest time seen,
 /// they stood in it (TCP Vegas, Brakmo and Peterson 1995). So the window grows while the line is
@@ -44,6 +45,7 @@ class LinkWindow {
 
  private:
   void remember(std::int64_t now_ns, RoundTrip trip);
+  [[nodiscard]] double longest_line(RoundTrip trip) const;
   void adapt(RoundTrip trip);
 
   std::uint64_t bytes_ = kSmallest;

@@ -2,6 +2,7 @@
 #include <mvm/queuelayer/machine_link.hpp>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -19,6 +20,10 @@
 
 namespace mvm::queue {
 namespace {
+
+/// The link's thread looks about for so long before it sleeps: some times what a message takes to
+/// and fro. A time, because others may have the core for long when it is handed over.
+constexpr std::int64_t kAwakeNs = 200'000;
 
 std::int64_t to_ns(std::chrono::milliseconds duration) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
@@ -46,6 +51,7 @@ struct MachineLink::State {
   [[nodiscard]] Result<void> relay(std::chrono::milliseconds patience);
   [[nodiscard]] Result<bool> work_once();
   [[nodiscard]] bool has_work();
+  [[nodiscard]] bool wait_awake(std::int64_t due_ns);
   void greet();
   void look_for_silence();
   void settle_down();
@@ -150,11 +156,25 @@ Result<void> MachineLink::State::relay(std::chrono::milliseconds patience) {
       }
     }
     if (*moved) continue;
-    const auto due_ns =
-        connected_told ? peers->next_due_ns() : std::min(peers->next_due_ns(), deadline_ns);
+    auto due_ns = std::min(peers->next_due_ns(), switchboard->next_due_ns());
+    if (!connected_told) due_ns = std::min(due_ns, deadline_ns);
+    if (wait_awake(due_ns)) continue;
+    const LinkWatcher::OnDuty watching(peers->watcher());
     waiter.wait([this] { return ending || has_work(); }, due_ns);
   }
   return {};
+}
+
+/// What moved once mostly moves again at once. Hands the core to the tasks meanwhile. True when
+/// there is work, or `due_ns` of the group's clock has come.
+bool MachineLink::State::wait_awake(std::int64_t due_ns) {
+  const auto until_ns = monotonic_ns() + kAwakeNs;
+  do {
+    peers->look();
+    if (has_work() || group_now_ns(clock) >= due_ns) return true;
+    ::sched_yield();
+  } while (!ending && monotonic_ns() < until_ns);
+  return false;
 }
 
 /// One round: takes what has come, gives every channel its turn, and sends. True when something
@@ -166,7 +186,7 @@ Result<bool> MachineLink::State::work_once() {
   auto pumped = switchboard->pump();
   if (!pumped) return pumped;
   bool moved = *received || *pumped;
-  moved |= switchboard->report();
+  moved |= switchboard->report(settling ? kNever : group_now_ns(clock));
   look_for_silence();
   if (settling) settle_down();
   moved |= peers->flush();

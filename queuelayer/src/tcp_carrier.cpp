@@ -36,11 +36,13 @@ constexpr milliseconds kLastRetry{250};
 
 /// Parcels over sockets of our own, without a library's threads in between, for channels whose
 /// latency counts: one connection to each other machine, which the machine of the higher number
-/// makes. Over TCP with TLS 1.3, whose key proves that both belong to the group; or over unix
-/// sockets, whose other end must belong to the same user.
+/// makes. Over TCP with TLS 1.3, whose key proves that both belong to the group, and which ends
+/// after the handshake where the network is trusted; or over unix sockets, whose other end must
+/// belong to the same user.
 struct TcpCarrier : Carrier {
   [[nodiscard]] bool send(std::uint32_t machine, std::string_view head,
                           std::string_view tail) override;
+  void flush() override;
   bool receive(Listener& listener) override;
   [[nodiscard]] bool has_news() const override;
   void reconnect(std::uint32_t machine) override;
@@ -65,10 +67,13 @@ struct TcpCarrier : Carrier {
   LinkWatcher* watcher = nullptr;
   Connections opening;
   std::map<std::uint32_t, Connections> open;  ///< one in each
-  std::atomic<bool> news{true};
+  std::atomic<bool> news{true};               ///< of connections
+  std::atomic<bool> chores{true};             ///< somebody knocks, or it is time for something
+  std::optional<SteadyTime> timer_due;        ///< for which the timer is set
   std::atomic<std::uint64_t> refusals{0};
 
   [[nodiscard]] Result<void> bind(const std::string& endpoint);
+  void do_chores();
   void accept_some();
   void begin(std::uint32_t machine, Lower& to);
   void begin_what_is_due();
@@ -98,11 +103,11 @@ Result<void> TcpCarrier::bind(const std::string& endpoint) {
     const auto problem = system_error(text("link machines at ", endpoint));
     return fail(ErrorCode::kTransport, problem.message);
   }
-  return watcher->watch(bound.get(), LinkWatcher::For::kReading, news);
+  return watcher->watch(bound.get(), LinkWatcher::For::kReading, chores);
 }
 
 bool TcpCarrier::has_news() const {
-  return news.load(std::memory_order_acquire);
+  return news.load(std::memory_order_acquire) || chores.load(std::memory_order_acquire);
 }
 
 bool TcpCarrier::send(std::uint32_t machine, std::string_view head, std::string_view tail) {
@@ -112,22 +117,32 @@ bool TcpCarrier::send(std::uint32_t machine, std::string_view head, std::string_
   return true;
 }
 
+void TcpCarrier::flush() {
+  for (auto& [machine, place] : open) place.front().flush();
+}
+
 bool TcpCarrier::receive(Listener& listener) {
-  if (!news.exchange(false, std::memory_order_acq_rel)) return false;
-  std::uint64_t ticks = 0;
-  [[maybe_unused]] const auto got = ::read(timer.get(), &ticks, sizeof ticks);
-  accept_some();
-  begin_what_is_due();
+  const bool has_chores = chores.exchange(false, std::memory_order_acq_rel);
+  if (!news.exchange(false, std::memory_order_acq_rel) && !has_chores) return false;
+  if (has_chores) do_chores();
   advance_opening(listener);
   const bool moved = advance_open(listener);
   set_timer();
   return moved;
 }
 
+void TcpCarrier::do_chores() {
+  std::uint64_t ticks = 0;
+  [[maybe_unused]] const auto got = ::read(timer.get(), &ticks, sizeof ticks);
+  timer_due.reset();
+  accept_some();
+  begin_what_is_due();
+}
+
 /// As many at once as may wait: in a flood of strangers the others have their turn in between.
 void TcpCarrier::accept_some() {
   for (std::size_t i = 0; bound; ++i) {
-    if (i == kMostNewcomers) return news.store(true, std::memory_order_relaxed);
+    if (i == kMostNewcomers) return chores.store(true, std::memory_order_relaxed);
     UniqueFd socket(::accept4(bound.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket) return;
     send_without_delay(socket.get());
@@ -257,6 +272,8 @@ void TcpCarrier::set_timer() {
   for (const auto& [machine, to] : lower) {
     if (to.retry_at) consider(*to.retry_at);
   }
+  if (due == timer_due) return;
+  timer_due = due;
   itimerspec setting{};
   if (due) {
     const auto left = std::max<std::chrono::nanoseconds>(*due - now(), milliseconds(1));
@@ -269,7 +286,7 @@ void TcpCarrier::set_timer() {
 void TcpCarrier::reconnect(std::uint32_t machine) {
   if (open.erase(machine) == 0 || !lower.contains(machine)) return;
   lower[machine].retry_at = now();
-  news.store(true, std::memory_order_relaxed);
+  chores.store(true, std::memory_order_relaxed);
 }
 
 void TcpCarrier::forget_name() {
@@ -293,13 +310,15 @@ Result<std::unique_ptr<Carrier>> open_tcp_carrier(const WiringPlan& plan,
     if (plan.keys.group_secret.empty()) {
       return fail(ErrorCode::kInvalidPlan, "direct links over ", own, " need the group's secret");
     }
-    auto key = TlsKey::make(plan.keys.group_secret);
+    auto key = TlsKey::make(plan.keys.group_secret, plan.trusted_network ? TlsKey::Use::kOnlyProves
+                                                                         : TlsKey::Use::kEncrypts);
     if (!key) return fail(key.error());
     carrier->key = std::move(*key);
   }
   carrier->timer.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
   if (!carrier->timer) return fail(system_error("make the timer of the direct links"));
-  if (auto watched = watcher.watch(carrier->timer.get(), LinkWatcher::For::kReading, carrier->news);
+  if (auto watched =
+          watcher.watch(carrier->timer.get(), LinkWatcher::For::kReading, carrier->chores);
       !watched) {
     return fail(watched.error());
   }

@@ -18,18 +18,23 @@ enum class Moved { kSome, kTryLater, kClosed };
 /// an external pre-shared key, with a fresh Diffie-Hellman exchange).
 class TlsKey {
  public:
+  /// What it is for once both ends have proved themselves.
+  enum class Use { kEncrypts, kOnlyProves };
   /// `secret`: any words that only the group knows.
-  [[nodiscard]] static Result<std::unique_ptr<TlsKey>> make(std::string_view secret);
+  [[nodiscard]] static Result<std::unique_ptr<TlsKey>> make(std::string_view secret, Use use);
   ~TlsKey();
+  [[nodiscard]] Use use() const { return use_; }
 
  private:
   friend class TlsStream;
   struct State;
-  explicit TlsKey(std::unique_ptr<State> state);
+  TlsKey(std::unique_ptr<State> state, Use use);
   std::unique_ptr<State> state_;
+  Use use_;
 };
 
-/// One connection. The descriptor does not block, and stays the caller's. One thread.
+/// One connection. The descriptor does not block, and stays the caller's. One thread. What is
+/// written gathers here, encrypted, until `flush`; many records come in by one call of the system.
 class TlsStream {
  public:
   enum class Side { kConnects, kAccepts };
@@ -42,10 +47,18 @@ class TlsStream {
   [[nodiscard]] Moved shake_hands();
   /// `count`: how many bytes moved.
   [[nodiscard]] Moved read(std::span<char> into, std::size_t& count);
-  [[nodiscard]] Moved write(std::string_view bytes, std::size_t& count);
+  /// Takes all of it. False when the connection is of no use any more.
+  [[nodiscard]] bool write(std::string_view bytes);
+  /// Hands what was written to the socket. kTryLater: some is left.
+  [[nodiscard]] Moved flush();
+  /// Bytes that `flush` has to hand over.
+  [[nodiscard]] std::size_t left() const;
+  /// What was taken from the socket and not read: what came behind the handshake as it is.
+  [[nodiscard]] std::string_view unread() const;
+
+  struct State;
 
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

@@ -20,6 +20,10 @@ namespace {
 constexpr std::uint32_t kSpinRounds = 1000;
 /// Hand-overs of a shared core: each costs about a microsecond when nobody else can run.
 constexpr std::uint32_t kYieldRounds = 3;
+/// The same on a core of one's own that the link's threads may need. A time, because others may
+/// have the core for long when it is handed over, and who sleeps comes before them when it is
+/// woken.
+constexpr std::int64_t kLinkNs = 200'000;
 /// The kernel may be out of memory for a fence; then a wake-up may be missed.
 constexpr std::int64_t kNapWithoutFence = 1'000'000;
 /// The clock may be stopped and started by others, so no sleep relies on it for longer than this.
@@ -84,6 +88,12 @@ void start(GroupClock& clock) {
 bool Waiter::Patience::more() {
   if (shares_core_) {
     if (++rounds_ > kYieldRounds) return false;
+    ::sched_yield();
+    return true;
+  }
+  if (uses_link_) {
+    if (until_ns_ == 0) until_ns_ = monotonic_ns() + kLinkNs;
+    if (monotonic_ns() >= until_ns_) return false;
     ::sched_yield();
     return true;
   }

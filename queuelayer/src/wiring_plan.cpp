@@ -107,7 +107,7 @@ static auto fields(Self& plan) {
                   plan.worker_program, plan.workers, plan.channels, plan.tasks, plan.outside,
                   plan.teams, plan.codecs, plan.plugins, plan.output_directory, plan.work_directory,
                   plan.door, plan.wall_time, plan.grace, plan.on_control_loss, plan.hold,
-                  plan.reconnect, plan.end_on_failure);
+                  plan.reconnect, plan.end_on_failure, plan.trusted_network);
 }
 
 namespace {

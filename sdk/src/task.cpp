@@ -138,7 +138,8 @@ void Task::open_port(const queue::PortRecord& record, std::uint32_t position) {
         type == queue::QueueType::kPriority || type == queue::QueueType::kDeadline;
   }
   state->express_out = state->writer->sole_ring();
-  state->has_own_core = endpoint_->shares_core == 0 && endpoint_->worker == 0;
+  state->has_own_core =
+      endpoint_->shares_core == 0 && endpoint_->uses_link == 0 && endpoint_->worker == 0;
   if (state->inlets.size() == 1) {
     Inlet& inlet = *state->inlets.front();
     if (inlet.reader.ring() != nullptr && !inlet.decoder) state->express_in = &inlet;

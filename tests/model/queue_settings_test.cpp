@@ -192,13 +192,15 @@ TEST(QueueSettings, AGeneralSettingNeedsOnlyOneQueueThatHeedsIt) {
 
 TEST(QueueSettings, PoliciesOfTheGroupAreTaken) {
   const PlannedProfile made(R"(<job name="cell"><source>job.cpp</source></job>
-    <policy><links reconnect="5s"/><deadlock action="report"/></policy>)");
+    <policy><links reconnect="5s" trusted="true"/><deadlock action="report"/></policy>)");
   made.expect_sound();
   EXPECT_EQ(made.profile().policy.deadlock, DeadlockAction::kReport);
   EXPECT_EQ(made.machine(0).reconnect, 5s);
+  EXPECT_TRUE(made.machine(0).trusted_network);
   const PlannedProfile usual(R"(<job name="cell"><source>job.cpp</source></job>)");
   EXPECT_EQ(usual.profile().policy.deadlock, DeadlockAction::kEnd);
   EXPECT_EQ(usual.machine(0).reconnect, 20s);
+  EXPECT_FALSE(usual.machine(0).trusted_network);
 }
 
 TEST(Commands, BecomeTheWordsOfTheirWrapper) {

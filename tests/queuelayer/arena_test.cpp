@@ -230,6 +230,19 @@ TEST(Arena, StandsInForOtherMachinesByTheLink) {
   EXPECT_EQ(endpoint_number(plan, 11, 0), 1u);
 }
 
+TEST(Arena, KnowsWhoseQueuesLeadToOtherMachines) {
+  const std::vector<std::string> endpoints{"ipc:///unused/0", "ipc:///unused/1"};
+  // Task 0 sends to a neighbour and to the other machine; task 2 has its neighbours only.
+  const auto plan = plan_of_machine(0, {0, 0, 0, 1}, endpoints, {{0, {3}}, {0, {1}}, {1, {2}}});
+  const auto arena = make_arena(plan);
+  EXPECT_EQ(arena.endpoint(0).uses_link, 1u);
+  EXPECT_EQ(arena.endpoint(1).uses_link, 0u);
+  EXPECT_EQ(arena.endpoint(2).uses_link, 0u);
+  const auto other =
+      make_arena(plan_of_machine(1, {0, 0, 0, 1}, endpoints, {{0, {3}}, {0, {1}}, {1, {2}}}));
+  EXPECT_EQ(other.endpoint(0).uses_link, 1u);
+}
+
 // What is not an arena.
 
 std::string refusal(int fd) {

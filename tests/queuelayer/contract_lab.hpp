@@ -226,6 +226,8 @@ class ContractGroup {
         return Wire::kTcpWithKeys;
       case Carriage::kDirectTcp:
         return Wire::kDirectTcp;
+      case Carriage::kTrustedTcp:
+        return Wire::kTrustedTcp;
       case Carriage::kIpc:
       case Carriage::kSharedMemory:
         break;

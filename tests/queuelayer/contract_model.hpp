@@ -23,6 +23,7 @@ enum class Carriage {
   kIpc,          ///< ZeroMQ over unix sockets
   kTcpWithKeys,  ///< ZeroMQ over TCP, with CURVE
   kDirectTcp,    ///< sockets of our own over TCP, with TLS
+  kTrustedTcp,   ///< the same without encryption
 };
 
 enum class Kind {
@@ -52,7 +53,8 @@ struct Cell {
 };
 
 inline std::string name_of(const Cell& cell) {
-  static constexpr std::array kCarriages{"SharedMemory", "Ipc", "TcpWithKeys", "DirectTcp"};
+  static constexpr std::array kCarriages{"SharedMemory", "Ipc", "TcpWithKeys", "DirectTcp",
+                                         "TrustedTcp"};
   static constexpr std::array kKinds{"Fifo",   "Priority", "Lifo",        "Latest", "Deadline",
                                      "Custom", "Shared",   "SharedApart", "Each"};
   static constexpr std::array kOverflows{"Block", "DropOldest", "DropNewest", "Fail"};
@@ -86,7 +88,8 @@ inline QueueType type_of(Kind kind) {
 inline std::vector<Cell> all_cells() {
   std::vector<Carriage> carriages{Carriage::kSharedMemory};
 #if !defined(__SANITIZE_THREAD__)
-  carriages.insert(carriages.end(), {Carriage::kIpc, Carriage::kTcpWithKeys, Carriage::kDirectTcp});
+  carriages.insert(carriages.end(), {Carriage::kIpc, Carriage::kTcpWithKeys, Carriage::kDirectTcp,
+                                     Carriage::kTrustedTcp});
 #endif
   std::vector<Cell> cells;
   for (const auto carriage : carriages) {

@@ -335,6 +335,31 @@ TEST(LinkSession, TurnsTimesOfTheOtherMachineIntoItsOwn) {
   EXPECT_EQ(session.to_local_ns(kNever), kNever);
 }
 
+/// The window after 100 full rounds over a network of this speed, whose other end takes
+/// `answers_ns` to answer, but was quick once.
+std::uint64_t window_after(double bytes_per_ns, std::int64_t answers_ns) {
+  LinkWindow window;
+  std::int64_t now_ns = 1;
+  window.on_round_trip(now_ns, {.ns = 10'000, .bytes = 100}, 0);
+  for (int round = 0; round < 100; ++round) {
+    const auto bytes = window.bytes();
+    const auto trip_ns =
+        answers_ns + static_cast<std::int64_t>(static_cast<double>(bytes) / bytes_per_ns);
+    now_ns += trip_ns;
+    window.was_full();
+    window.on_round_trip(now_ns, {.ns = trip_ns, .bytes = 16 << 10}, bytes);
+  }
+  return window.bytes();
+}
+
+TEST(LinkWindow, IsWideWhereAFastNetworkHasSlowEnds) {
+  EXPECT_GE(window_after(3.0, 100'000), 4 * kFragmentBytes);
+}
+
+TEST(LinkWindow, IsAFragmentOrTwoInASlowNetwork) {
+  EXPECT_LE(window_after(0.0125, 100'000), 2 * kFragmentBytes);
+}
+
 TEST(LinkFrames, AreReadAsTheyWereWritten) {
   const std::string tail(5'000, 't');
   const std::vector<LinkFrame> frames = {{.kind = LinkKind::kPiece,

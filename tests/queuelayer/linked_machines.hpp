@@ -153,9 +153,10 @@ enum class Wire {
   kTcpWithKeys,  ///< ZeroMQ over TCP, with CURVE
   kDirectIpc,    ///< sockets of our own, unix
   kDirectTcp,    ///< sockets of our own, TCP with TLS
+  kTrustedTcp,   ///< sockets of our own, TCP without encryption
 };
 inline constexpr Wire kWires[] = {Wire::kIpc, Wire::kTcpWithKeys, Wire::kDirectIpc,
-                                  Wire::kDirectTcp};
+                                  Wire::kDirectTcp, Wire::kTrustedTcp};
 inline std::string name_of(Wire wire) {
   switch (wire) {
     case Wire::kIpc:
@@ -166,11 +167,13 @@ inline std::string name_of(Wire wire) {
       return "DirectIpc";
     case Wire::kDirectTcp:
       return "DirectTcp";
+    case Wire::kTrustedTcp:
+      return "TrustedTcp";
   }
   return "";
 }
 inline bool is_direct(Wire wire) {
-  return wire == Wire::kDirectIpc || wire == Wire::kDirectTcp;
+  return wire == Wire::kDirectIpc || wire == Wire::kDirectTcp || wire == Wire::kTrustedTcp;
 }
 
 /// What every machine of a group is told when its channels go over `wire`. `listen[m]` is where
@@ -179,7 +182,7 @@ inline std::vector<WiringPlan> plans_over(Wire wire, const std::vector<std::uint
                                           std::vector<Edge> edges,
                                           const std::vector<std::string>& listen,
                                           const std::vector<std::string>& connect) {
-  const bool keys_needed = wire == Wire::kTcpWithKeys || wire == Wire::kDirectTcp;
+  const bool keys_needed = wire != Wire::kIpc && wire != Wire::kDirectIpc;
   const auto keys = keys_needed ? fresh_keys() : LinkKeys{};
   for (auto& edge : edges) {
     edge.queue.transport = is_direct(wire) ? Transport::kTcp : Transport::kZmq;
@@ -192,6 +195,7 @@ inline std::vector<WiringPlan> plans_over(Wire wire, const std::vector<std::uint
     if (is_direct(wire)) {
       for (auto& address : plan.machines) address.direct = address.endpoint;
     }
+    plan.trusted_network = wire == Wire::kTrustedTcp;
     plans.push_back(std::move(plan));
   }
   return plans;
@@ -201,8 +205,7 @@ inline std::vector<WiringPlan> plans_over(Wire wire, const std::vector<std::uint
 class LinkedGroup {
  public:
   LinkedGroup(Wire wire, const std::vector<std::uint32_t>& machine_of,
-              const std::vector<Edge>& edges,
-              const std::function<void(WiringPlan&)>& adjust = {}) {
+              const std::vector<Edge>& edges, const std::function<void(WiringPlan&)>& adjust = {}) {
     const std::size_t count = *std::max_element(machine_of.begin(), machine_of.end()) + 1;
     const bool unix_sockets = wire == Wire::kIpc || wire == Wire::kDirectIpc;
     std::vector<std::string> endpoints;

@@ -80,6 +80,22 @@ TEST_P(Link, HoldsACapacityOfBytesFromEndToEnd) {
   EXPECT_FALSE(sender.writer().ready(601));
 }
 
+/// What was released is far from a quarter of the queue, nobody says anything else, and the sender
+/// waits for it all the same: its message is admitted when the queue is empty.
+TEST_P(Link, TellsSoonThatAQueueIsEmpty) {
+  LinkedGroup group(GetParam(), {0, 1}, one_edge(room_for(64, 1000_B)));
+  auto sender = group[0].sender(0);
+  auto receiver = group[1].receiver(0, 1);
+  std::string got;
+  for (int lap = 0; lap < 20; ++lap) {
+    ASSERT_EQ(sender.send("small"), Posted::kYes);
+    ASSERT_EQ(receiver.receive(got), Received::kMessage);
+    ASSERT_EQ(sender.send(pattern(1, 5000)), Posted::kYes);
+    ASSERT_EQ(receiver.receive(got), Received::kMessage);
+    ASSERT_EQ(got.size(), 5000u);
+  }
+}
+
 TEST_P(Link, DeliversInOrderAndExactlyOnceBothWays) {
   const auto seed = test_seed();
   constexpr std::uint64_t kMessages = 1500;

@@ -44,6 +44,7 @@ TEST(WiringPlan, CarriesEveryField) {
       [](auto& p) { p.on_control_loss = ControlLoss::kEnd; },
       [](auto& p) { p.hold = std::chrono::seconds(1); },
       [](auto& p) { p.end_on_failure = true; },
+      [](auto& p) { p.trusted_network = true; },
       [](auto& p) { p.channels[0].id = 8; },
       [](auto& p) { p.channels[0].queue.capacity = 9; },
       [](auto& p) { p.channels[0].queue.bytes = 5_KiB; },
@@ -99,7 +100,8 @@ TEST(WiringPlan, HasTheDocumentedBytes) {
                               + std::string("\2\1", 2) + zeros(6)  // grace
                               + zeros(1) + zeros(8)                // control loss, hold
                               + std::string("\4\3", 2) + zeros(6)  // reconnect
-                              + std::string("\1", 1));             // end on failure
+                              + std::string("\1", 1)               // end on failure
+                              + zeros(1));                         // trusted network
 }
 
 TEST(WiringPlan, RefusesEveryTruncation) {

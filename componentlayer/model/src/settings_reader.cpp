@@ -66,6 +66,7 @@ void read_deadlock(const XmlElement& element, Reading& reading, PolicyModel& pol
 }
 
 void read_links(const XmlElement& element, Reading& reading, PolicyModel& policy) {
+  if (const auto trusted = reading.flag(element, "trusted")) policy.trusted_network = *trusted;
   const auto time = positive(element, "reconnect", reading);
   if (!time) return;
   policy.reconnect = *time;

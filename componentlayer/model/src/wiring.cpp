@@ -139,6 +139,7 @@ void Wiring::begin_machines() {
   machine.grace = policy.grace;
   machine.end_on_failure = policy.end_on_failure;
   machine.reconnect = policy.reconnect;
+  machine.trusted_network = policy.trusted_network;
   for (const auto& plugin : profile_.plugins) machine.plugins.push_back({plugin.name, {}});
   plan_.wiring.assign(plan_.machines.size(), machine);
   for (std::uint32_t m = 0; m < plan_.wiring.size(); ++m) plan_.wiring[m].machine = m;

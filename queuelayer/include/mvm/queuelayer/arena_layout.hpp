@@ -12,7 +12,7 @@
 namespace mvm::queue {
 
 inline constexpr std::uint64_t kArenaMagic = 0x31'61'6e'65'72'61'6d'76;  // "vmarena1"
-inline constexpr std::uint32_t kLayoutVersion = 3;
+inline constexpr std::uint32_t kLayoutVersion = 4;
 inline constexpr std::size_t kLine = 64;  ///< a cache line; x86-64 and most others
 
 using Offset = std::uint64_t;
@@ -246,6 +246,7 @@ struct alignas(kLine) EndpointRecord {
   Offset heap;          ///< large messages and loans of this sender
   std::uint64_t heap_size;
   std::uint32_t shares_core;  ///< 1: do not spin while waiting
+  std::uint32_t uses_link;    ///< 1: threads of the link, which need a core as well, work for it
   std::uint32_t worker;       ///< of a fiber: 1 + position in ArenaHeader::workers; else 0
   std::uint32_t fiber;        ///< its position among the worker's fibers
 

@@ -120,6 +120,9 @@ class RingWriter {
     return returned_;
   }
 
+  /// Payload of those that `released_messages` told of.
+  [[nodiscard]] std::uint64_t released_bytes() const { return returned_bytes_; }
+
   [[nodiscard]] const ChannelRecord& channel() const { return *channel_; }
 
  private:

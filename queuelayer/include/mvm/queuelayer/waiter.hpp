@@ -121,7 +121,8 @@ class Waiter {
   }
 
   /// Returns true as soon as `ready()` does, false when the group's clock passes `deadline_ns`.
-  /// Spins while the core is this task's own, hands the core over when it is shared, then sleeps.
+  /// Spins while the core is this task's own, hands the core over when it is shared or when the
+  /// link's threads may need it, then sleeps.
   template <typename Ready>
   bool wait(Ready&& ready, std::int64_t deadline_ns) {
     if (const auto ended = wait_awake(ready, deadline_ns)) return *ended;
@@ -154,7 +155,7 @@ class Waiter {
   std::optional<bool> wait_awake(Ready& ready, std::int64_t deadline_ns) {
     if (ready()) return true;
     if (deadline_ns <= 0) return false;
-    for (Patience patience(endpoint_.shares_core != 0, pace_); patience.more();) {
+    for (Patience patience(endpoint_, pace_); patience.more();) {
       if (ready()) return true;
     }
     return {};
@@ -203,13 +204,18 @@ class Waiter {
   /// The part of waiting that does not sleep.
   class Patience {
    public:
-    Patience(bool shares_core, Pace pace) : shares_core_(shares_core), pace_(pace) {}
+    Patience(const EndpointRecord& endpoint, Pace pace)
+        : shares_core_(endpoint.shares_core != 0),
+          uses_link_(endpoint.uses_link != 0),
+          pace_(pace) {}
     [[nodiscard]] bool more();
 
    private:
     bool shares_core_;
+    bool uses_link_;
     Pace pace_;
     std::uint32_t rounds_ = 0;
+    std::int64_t until_ns_ = 0;
   };
 
   /// Counted among the sleepers, with the fence of the protocol.

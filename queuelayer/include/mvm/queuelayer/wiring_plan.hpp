@@ -227,6 +227,7 @@ struct WiringPlan {
   Duration hold{0};                               ///< for ControlLoss::kHold
   Duration reconnect = std::chrono::seconds(20);  ///< a broken link is mended for so long
   bool end_on_failure = true;                     ///< the first failed task ends its group
+  bool trusted_network = false;  ///< what direct links carry between hosts is not encrypted
   bool operator==(const WiringPlan&) const = default;
 };
 

@@ -225,6 +225,7 @@ struct PolicyModel {
   bool end_on_failure = true;
   DeadlockAction deadlock = DeadlockAction::kEnd;
   Duration reconnect = std::chrono::seconds(20);  ///< a broken link is mended for so long
+  bool trusted_network = false;  ///< direct links between hosts are not encrypted
 };
 
 /// A declared parameter with the value it has in this reading.
