@@ -335,6 +335,7 @@ TEST_F(OutsideDoorTest, EndsTheSessionsOfThoseWhoBreakTheRules) {
   append_record(stream, RecordFormat::kFrames, "takes the room");
   append_record(stream, RecordFormat::kFrames, "waits");
   door_->hear(OutsideData{1, stream});
+  wait([&] { return done(1) == 1; });  // so the second one waits, and nobody else has a turn
   for (int i = 0; i < 6; ++i) door_->hear(OutsideData{2, std::string(60'000, 'x')});
   EXPECT_EQ(verdict(2).code, ErrorCode::kProtocol);
   EXPECT_EQ(receive(2), (Messages{"takes the room", "waits"})) << "others are not harmed";
