@@ -213,6 +213,12 @@ void times(mvm::Job& job) {
   std::this_thread::sleep_for(30ms);
   usleep(20000);
   expect(passed() >= 100ms, "a sleep that was too short");
+  job.barrier();  // nobody waits for a message any more
+  const auto fell_asleep = passed();
+  job.port("next").send(1);
+  usleep(50000);
+  expect(passed() - fell_asleep >= 50ms, "a message that ended a sleep");
+  job.port("prev").receive<int>();
   job.barrier();  // or a quick task's message would reach a slow one that expects none yet
   turn(job);
 }
