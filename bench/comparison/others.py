@@ -10,7 +10,7 @@ import signal
 import subprocess
 
 from comparison import packages
-from comparison.running import GRACE_S, Failed, prepare, run
+from comparison.running import GRACE_S, Failed, run, start
 from comparison.suites import Entrant, Figures, Suite, printed_figures
 
 START_S = 20        # for a daemon
@@ -26,9 +26,8 @@ def _ours(bench, suite):
 @contextlib.contextmanager
 def _background(command, ready, environment=None):
     """A program that runs meanwhile; `ready` is what it says when it is."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, env={**os.environ, **(environment or {})},
-                               start_new_session=True, preexec_fn=lambda: prepare(None))
+    process = start(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                    env={**os.environ, **(environment or {})})
     try:
         signal.signal(signal.SIGALRM, lambda *_: process.kill())
         signal.alarm(START_S)

@@ -49,16 +49,23 @@ class Finished:
     seconds: float  # of wall clock
 
 
-def prepare(cores):
-    """In the process to be: before others of this host, where one may, on its cores."""
-    if cores:
-        os.sched_setaffinity(0, cores)
+def start(command, cores=None, **options):
+    """A process in a session of its own, on its cores, and before others of this host where one may. All is set
+    from outside, because a copy of this script, in which it could be done, takes longer to make than short
+    commands take."""
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores or own)
     try:
-        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
-        with open("/proc/self/autogroup", "w", encoding="ascii") as file:  # sessions share the cores
+        process = subprocess.Popen(command, start_new_session=True, text=True, errors="replace", **options)
+    finally:
+        os.sched_setaffinity(0, own)
+    try:
+        os.setpriority(os.PRIO_PROCESS, process.pid, PRIORITY)
+        with open(f"/proc/{process.pid}/autogroup", "w", encoding="ascii") as file:  # sessions share the cores
             file.write(str(PRIORITY))
     except OSError:
         pass
+    return process
 
 
 def run(command, limit_s=120, environment=None, folder=None, cores=None):
@@ -66,10 +73,8 @@ def run(command, limit_s=120, environment=None, folder=None, cores=None):
     `limit_s`. `environment` is added to that of the script; `cores` are those it may use.
     Raises Failed."""
     begin = time.perf_counter()
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        errors="replace", env={**os.environ, **(environment or {})}, cwd=folder, start_new_session=True,
-        preexec_fn=lambda: prepare(cores))
+    process = start(command, cores, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    env={**os.environ, **(environment or {})}, cwd=folder)
     try:
         output, errors = process.communicate(timeout=limit_s)
     except BaseException as reason:
