@@ -125,7 +125,7 @@ class ArenaWriter {
     return numbers_.list(at, numbers.size());
   }
   void write_secret(ArenaHeader& header) const {
-    const auto& digits = plan_.keys.group_secret;
+    const auto& digits = plan_.secret;
     for (std::size_t i = 0; i * 2 + 1 < digits.size() && i < sizeof header.secret; ++i) {
       header.secret[i] = from_hex(digits[i * 2], digits[i * 2 + 1]);
     }

@@ -307,11 +307,11 @@ Result<std::unique_ptr<Carrier>> open_tcp_carrier(const WiringPlan& plan,
   carrier->watcher = &watcher;
   const auto& own = plan.machines[plan.machine].direct;
   if (socket_path(own).empty()) {
-    if (plan.keys.group_secret.empty()) {
+    if (plan.secret.empty()) {
       return fail(ErrorCode::kInvalidPlan, "direct links over ", own, " need the group's secret");
     }
-    auto key = TlsKey::make(plan.keys.group_secret, plan.trusted_network ? TlsKey::Use::kOnlyProves
-                                                                         : TlsKey::Use::kEncrypts);
+    auto key = TlsKey::make(
+        plan.secret, plan.trusted_network ? TlsKey::Use::kOnlyProves : TlsKey::Use::kEncrypts);
     if (!key) return fail(key.error());
     carrier->key = std::move(*key);
   }

@@ -13,6 +13,8 @@
 #include <cstring>
 #include <vector>
 
+#include "link_keys.hpp"
+
 namespace mvm::queue {
 namespace {
 
@@ -25,19 +27,8 @@ constexpr std::string_view kPurpose = "mvm direct link 1";
 /// TLS_AES_128_GCM_SHA256: its hash is the one that the key below is for.
 constexpr unsigned char kCipher[] = {0x13, 0x01};
 
-using Key = std::array<unsigned char, 32>;
-
-/// The group's secret has several uses; each has a key of its own.
-bool derive(std::string_view secret, Key& key) {
-  std::size_t length = 0;
-  return EVP_Q_mac(nullptr, "HMAC", nullptr, "SHA256", nullptr, secret.data(), secret.size(),
-                   reinterpret_cast<const unsigned char*>(kPurpose.data()), kPurpose.size(),
-                   key.data(), key.size(), &length) != nullptr &&
-         length == key.size();
-}
-
 /// The pre-shared key in the form that OpenSSL wants: a session that never took place.
-SSL_SESSION* make_session(SSL* ssl, const Key& key) {
+SSL_SESSION* make_session(SSL* ssl, const LinkKey& key) {
   const SSL_CIPHER* cipher = SSL_CIPHER_find(ssl, kCipher);
   SSL_SESSION* session = SSL_SESSION_new();
   if (cipher != nullptr && session != nullptr &&
@@ -52,8 +43,8 @@ SSL_SESSION* make_session(SSL* ssl, const Key& key) {
   return nullptr;
 }
 
-const Key& key_of(SSL* ssl) {
-  return *static_cast<const Key*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+const LinkKey& key_of(SSL* ssl) {
+  return *static_cast<const LinkKey*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
 }
 
 int offer_key(SSL* ssl, const EVP_MD*, const unsigned char** id, std::size_t* id_length,
@@ -73,7 +64,7 @@ int find_key(SSL* ssl, const unsigned char* id, std::size_t id_length, SSL_SESSI
 }  // namespace
 
 struct TlsKey::State {
-  Key key{};
+  LinkKey key{};
   SSL_CTX* context = nullptr;
   ~State() { SSL_CTX_free(context); }
 };
@@ -82,11 +73,13 @@ TlsKey::TlsKey(std::unique_ptr<State> state, Use use) : state_(std::move(state))
 TlsKey::~TlsKey() = default;
 
 Result<std::unique_ptr<TlsKey>> TlsKey::make(std::string_view secret, Use use) {
+  const auto key = derive_link_key(secret, kPurpose);
+  if (!key) return fail(key.error());
   auto state = std::make_unique<State>();
+  state->key = *key;
   state->context = SSL_CTX_new(TLS_method());
   SSL_CTX* context = state->context;
-  if (context == nullptr || !derive(secret, state->key) ||
-      SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
+  if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
       SSL_CTX_set_session_id_context(context,
                                      reinterpret_cast<const unsigned char*>(kIdentity.data()),
                                      kIdentity.size()) != 1 ||

@@ -95,15 +95,9 @@ static auto fields(Self& address) {
   return std::tie(address.endpoint, address.direct);
 }
 
-template <wire::Either<LinkKeys> Self>
-static auto fields(Self& keys) {
-  return std::tie(keys.server_public, keys.server_secret, keys.client_public, keys.client_secret,
-                  keys.group_secret);
-}
-
 template <wire::Either<WiringPlan> Self>
 static auto fields(Self& plan) {
-  return std::tie(plan.group, plan.machine, plan.machines, plan.keys, plan.programs,
+  return std::tie(plan.group, plan.machine, plan.machines, plan.secret, plan.programs,
                   plan.worker_program, plan.workers, plan.channels, plan.tasks, plan.outside,
                   plan.teams, plan.codecs, plan.plugins, plan.output_directory, plan.work_directory,
                   plan.door, plan.wall_time, plan.grace, plan.on_control_loss, plan.hold,
@@ -113,7 +107,7 @@ static auto fields(Self& plan) {
 namespace {
 
 constexpr std::uint32_t kPlanMagic = 0x4c505651;  ///< "QVPL" in the bytes
-constexpr std::uint16_t kPlanVersion = 3;
+constexpr std::uint16_t kPlanVersion = 4;
 
 }  // namespace
 

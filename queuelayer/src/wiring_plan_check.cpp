@@ -12,7 +12,6 @@
 namespace mvm::queue {
 namespace {
 
-constexpr std::size_t kZ85KeyLength = 40;
 constexpr std::size_t kSecretDigits = 64;
 
 /// One end of a channel: which channel, at which task. Sorted, two lists of them are compared.
@@ -76,18 +75,10 @@ class PlanCheck {
     if (plan_.machine >= plan_.machines.size()) {
       return refuse("the group has only ", plan_.machines.size(), " machines");
     }
-    const auto& keys = plan_.keys;
-    const bool no_keys = keys.server_public.empty() && keys.server_secret.empty() &&
-                         keys.client_public.empty() && keys.client_secret.empty();
-    for (const auto* key :
-         {&keys.server_public, &keys.server_secret, &keys.client_public, &keys.client_secret}) {
-      if (!no_keys && key->size() != kZ85KeyLength) {
-        return refuse("a link key has ", key->size(), " characters instead of ", kZ85KeyLength);
-      }
-    }
-    if (!keys.group_secret.empty() && keys.group_secret.size() != kSecretDigits) {
-      return refuse("the group's secret has ", keys.group_secret.size(), " digits instead of ",
-                    kSecretDigits);
+    const bool hexadecimal =
+        plan_.secret.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (!plan_.secret.empty() && (plan_.secret.size() != kSecretDigits || !hexadecimal)) {
+      return refuse("the group's secret is not ", kSecretDigits, " hexadecimal digits");
     }
     for (const auto& program : plan_.programs) {
       if (program.empty()) return refuse("a program has no path");

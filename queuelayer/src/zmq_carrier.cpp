@@ -14,6 +14,7 @@
 #include <zmq.hpp>
 
 #include "carrier.hpp"
+#include "link_keys.hpp"
 #include "link_parcel.hpp"
 #include "link_socket_folder.hpp"
 #include "little_endian.hpp"
@@ -71,14 +72,12 @@ Result<std::string> bindable(const std::string& endpoint) {
 }
 
 /// Keys make each end prove that it belongs to the group; what a stranger sends is never seen.
-void secure_server(zmq::socket_t& socket, const LinkKeys& keys) {
-  if (keys.server_secret.empty()) return;
+void secure_server(zmq::socket_t& socket, const CurveKeys& keys) {
   socket.set(zmq::sockopt::curve_server, true);
   socket.set(zmq::sockopt::curve_secretkey, keys.server_secret);
 }
 
-void secure_client(zmq::socket_t& socket, const LinkKeys& keys) {
-  if (keys.server_public.empty()) return;
+void secure_client(zmq::socket_t& socket, const CurveKeys& keys) {
   socket.set(zmq::sockopt::curve_serverkey, keys.server_public);
   socket.set(zmq::sockopt::curve_publickey, keys.client_public);
   socket.set(zmq::sockopt::curve_secretkey, keys.client_secret);
@@ -136,7 +135,7 @@ struct ZmqCarrier : Carrier {
 
   zmq::context_t context{1};
   zmq::socket_t doorkeeper{context, zmq::socket_type::rep};  ///< ZAP: asked about each newcomer
-  std::string admitted_key;                                  ///< the group's client key, Z85
+  std::optional<CurveKeys> keys;                             ///< none over unix sockets
   LinkSocketFolder folder;
   std::optional<zmq::socket_t> bound;  ///< to which machines of higher numbers connect
   std::optional<zmq::socket_t> bound_monitor;
@@ -166,7 +165,7 @@ Result<void> ZmqCarrier::bind(const WiringPlan& plan) {
   // A machine whose connection broke comes back under its name, perhaps before the break is seen.
   bound->set(zmq::sockopt::router_handover, true);
   bound->set(zmq::sockopt::router_mandatory, true);
-  secure_server(*bound, plan.keys);
+  if (keys) secure_server(*bound, *keys);
   bound_monitor = monitor(*bound, "inproc://bound", kHandshakeFailures);
   for (int attempt = 1;; ++attempt) {
     if (auto made = folder.make(*endpoint); !made) return made;
@@ -186,7 +185,7 @@ void ZmqCarrier::connect(const WiringPlan& plan, std::uint32_t machine) {
   socket.set(zmq::sockopt::reconnect_ivl, kReconnectMs);
   socket.set(zmq::sockopt::reconnect_ivl_max, kLongestReconnectMs);
   socket.set(zmq::sockopt::connect_timeout, kConnectTimeoutMs);
-  secure_client(socket, plan.keys);
+  if (keys) secure_client(socket, *keys);
   auto watch = monitor(socket, text("inproc://to", machine), ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
   const auto& endpoint = plan.machines[machine].endpoint;
   socket.connect(endpoint);
@@ -344,7 +343,7 @@ void ZmqCarrier::judge(const std::vector<std::string>& request) {
   if (request.size() == 7 && request[5] == "CURVE" && request[6].size() == 32) {
     char key[41];
     zmq_z85_encode(key, reinterpret_cast<const std::uint8_t*>(request[6].data()), 32);
-    admitted = admitted_key == key;
+    admitted = keys && keys->client_public == key;
   }
   const std::string id = request.size() > 1 ? request[1] : std::string();
   const std::array<std::string, 6> reply{
@@ -389,12 +388,17 @@ Result<std::unique_ptr<Carrier>> open_zmq_carrier(const WiringPlan& plan,
                                                   const std::set<std::uint32_t>& partners,
                                                   LinkWatcher& watcher) {
   const auto& own = plan.machines[plan.machine].endpoint;
-  if (socket_path(own).empty() && plan.keys.server_secret.empty()) {
-    return fail(ErrorCode::kInvalidPlan, "links over ", own, " need the group's keys");
+  const bool leaves_host = socket_path(own).empty();
+  if (leaves_host && plan.secret.empty()) {
+    return fail(ErrorCode::kInvalidPlan, "links over ", own, " need the group's secret");
   }
   try {
     auto carrier = std::make_unique<ZmqCarrier>();
-    carrier->admitted_key = plan.keys.client_public;
+    if (leaves_host) {
+      auto keys = derive_curve_keys(plan.secret);
+      if (!keys) return fail(keys.error());
+      carrier->keys = *std::move(keys);
+    }
     // ZeroMQ asks whoever is bound here (RFC 27) before it lets a CURVE client in.
     carrier->doorkeeper.set(zmq::sockopt::linger, 0);
     carrier->doorkeeper.bind("inproc://zeromq.zap.01");

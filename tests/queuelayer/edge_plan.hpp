@@ -27,13 +27,13 @@ inline QueueSpec room_for(std::uint32_t messages, Bytes bytes = 256_KiB) {
 inline WiringPlan plan_of_machine(std::uint32_t machine,
                                   const std::vector<std::uint32_t>& machine_of,
                                   const std::vector<std::string>& endpoints,
-                                  const std::vector<Edge>& edges, const LinkKeys& keys = {}) {
+                                  const std::vector<Edge>& edges, const std::string& secret = {}) {
   const auto count = static_cast<std::uint32_t>(machine_of.size());
   WiringPlan plan;
   plan.group = "test-0123abcd";
   plan.machine = machine;
   for (const auto& endpoint : endpoints) plan.machines.push_back({endpoint});
-  plan.keys = keys;
+  plan.secret = secret;
   plan.programs = {"/bin/true"};
   std::vector<TaskSpec> tasks(count);
   for (std::uint32_t t = 0; t < count; ++t) {

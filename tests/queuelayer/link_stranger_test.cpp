@@ -7,6 +7,7 @@
 #include <zmq.hpp>
 
 #include "hand_held_wire.hpp"
+#include "link_keys.hpp"
 #include "linked_machines.hpp"
 #include "tls_stream.hpp"
 
@@ -56,8 +57,8 @@ INSTANTIATE_TEST_SUITE_P(With, Stranger,
 TEST_P(Stranger, GetsNothingAndHarmsNothing) {
   const std::string with = GetParam();
   GroupAmongStrangers group(Wire::kTcpWithKeys);
-  const auto& keys = group.plans[0].keys;
-  const auto others = fresh_keys();
+  const auto keys = *derive_curve_keys(group.plans[0].secret);
+  const auto others = *derive_curve_keys(fresh_secret());
   group.open();
 
   zmq::context_t context{1};
@@ -153,7 +154,7 @@ TEST(DirectStranger, GetsNothingWithAnotherKey) {
 TEST(DirectStranger, IsTurnedAwayUnderAForeignNumber) {
   GroupAmongStrangers group(Wire::kDirectTcp);
   group.open();
-  const auto key = TlsKey::make(group.plans[0].keys.group_secret, TlsKey::Use::kEncrypts);
+  const auto key = TlsKey::make(group.plans[0].secret, TlsKey::Use::kEncrypts);
   ASSERT_TRUE(key);
   std::uint64_t refused = 0;
   for (const char* greeting : {"mvmlink2\7\0\0\0\0\0\0\0", "mvmlink2\0\0\0\0\0\0\0\0",
@@ -191,7 +192,7 @@ TEST(LinkOverTcp, NeedsTheGroupsSecrets) {
   for (const auto wire : {Wire::kTcpWithKeys, Wire::kDirectTcp}) {
     const std::vector<std::string> endpoints = {free_tcp_endpoint(), free_tcp_endpoint()};
     auto plan = plans_over(wire, {0, 1}, {{0, {1}}}, endpoints, endpoints)[0];
-    plan.keys = {};
+    plan.secret.clear();
     LinkedMachine machine(plan);
     const auto opened = machine.open(std::chrono::milliseconds(100));
     ASSERT_FALSE(opened);

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <zmq.h>
 
+#include <array>
 #include <atomic>
 #include <filesystem>
 #include <functional>
@@ -65,14 +65,15 @@ inline std::string free_tcp_endpoint() {
   return "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
 }
 
-inline LinkKeys fresh_keys() {
-  char server_public[41];
-  char server_secret[41];
-  char client_public[41];
-  char client_secret[41];
-  EXPECT_EQ(::zmq_curve_keypair(server_public, server_secret), 0);
-  EXPECT_EQ(::zmq_curve_keypair(client_public, client_secret), 0);
-  return {server_public, server_secret, client_public, client_secret, std::string(64, 'a')};
+inline std::string fresh_secret() {
+  std::array<unsigned char, 32> bytes;
+  EXPECT_EQ(::getentropy(bytes.data(), bytes.size()), 0);
+  std::string digits;
+  for (const auto byte : bytes) {
+    digits.push_back("0123456789abcdef"[byte >> 4]);
+    digits.push_back("0123456789abcdef"[byte & 0xf]);
+  }
+  return digits;
 }
 
 /// One machine; its link is opened by `open`.
@@ -182,8 +183,8 @@ inline std::vector<WiringPlan> plans_over(Wire wire, const std::vector<std::uint
                                           std::vector<Edge> edges,
                                           const std::vector<std::string>& listen,
                                           const std::vector<std::string>& connect) {
-  const bool keys_needed = wire != Wire::kIpc && wire != Wire::kDirectIpc;
-  const auto keys = keys_needed ? fresh_keys() : LinkKeys{};
+  const bool leaves_host = wire != Wire::kIpc && wire != Wire::kDirectIpc;
+  const auto secret = leaves_host ? fresh_secret() : std::string();
   for (auto& edge : edges) {
     edge.queue.transport = is_direct(wire) ? Transport::kTcp : Transport::kZmq;
   }
@@ -191,7 +192,7 @@ inline std::vector<WiringPlan> plans_over(Wire wire, const std::vector<std::uint
   for (std::uint32_t m = 0; m < listen.size(); ++m) {
     auto endpoints = connect;
     endpoints[m] = listen[m];
-    auto plan = plan_of_machine(m, machine_of, endpoints, edges, keys);
+    auto plan = plan_of_machine(m, machine_of, endpoints, edges, secret);
     if (is_direct(wire)) {
       for (auto& address : plan.machines) address.direct = address.endpoint;
     }

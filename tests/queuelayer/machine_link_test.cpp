@@ -290,7 +290,7 @@ TEST(LinkOpening, SaysWhenAMachineDoesNotAnswer) {
 TEST(LinkOpening, SaysWhereItCannotBind) {
   const std::string nowhere = "tcp://192.0.2.1:1";  // an address that no host has (RFC 5737)
   LinkedMachine machine(plan_of_machine(0, {0, 1}, {nowhere, free_tcp_endpoint()},
-                                        one_edge(room_for(4)), fresh_keys()));
+                                        one_edge(room_for(4)), fresh_secret()));
   const auto opened = machine.open(std::chrono::milliseconds(100));
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, ErrorCode::kTransport);

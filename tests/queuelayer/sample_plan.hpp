@@ -13,8 +13,7 @@ inline WiringPlan sample_plan() {
   plan.machine = 0;
   plan.machines = {{"ipc:///run/mvm/0", "ipc:///run/mvm/d0"},
                    {"tcp://10.0.0.2:4000", "tcp://10.0.0.2:4001"}};
-  plan.keys = {std::string(40, 'a'), std::string(40, 'b'), std::string(40, 'c'),
-               std::string(40, 'd')};
+  plan.secret = std::string(64, 'a');
   plan.programs = {"/cache/source", "/cache/worker"};
   plan.output_directory = "/runs/farm/output";
   plan.work_directory = "/runs/farm/work/m1";

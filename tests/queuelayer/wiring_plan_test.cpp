@@ -32,10 +32,7 @@ TEST(WiringPlan, CarriesEveryField) {
       [](auto& p) { p.machines.push_back({"x"}); },
       [](auto& p) { p.machines[1].endpoint = "x"; },
       [](auto& p) { p.machines[1].direct = "x"; },
-      [](auto& p) { p.keys.server_public[0] = 'x'; },
-      [](auto& p) { p.keys.server_secret[0] = 'x'; },
-      [](auto& p) { p.keys.client_public[0] = 'x'; },
-      [](auto& p) { p.keys.client_secret[0] = 'x'; },
+      [](auto& p) { p.secret[0] = 'f'; },
       [](auto& p) { p.programs[0] = "/x"; },
       [](auto& p) { p.output_directory = "/x"; },
       [](auto& p) { p.work_directory = "/x"; },
@@ -88,10 +85,10 @@ TEST(WiringPlan, HasTheDocumentedBytes) {
   plan.grace = Duration(0x0102);
   const auto zeros = [](std::size_t n) { return std::string(n, '\0'); };
   plan.reconnect = Duration(0x0304);
-  EXPECT_EQ(encode(plan), std::string("QVPL\3\0\12\0\0\0a-00000000", 20)   // magic, version, group
+  EXPECT_EQ(encode(plan), std::string("QVPL\4\0\12\0\0\0a-00000000", 20)   // magic, version, group
                               + zeros(4)                                   // machine
                               + std::string("\1\0\0\0", 4) + zeros(4 + 4)  // machines
-                              + zeros(5 * 4)                               // keys
+                              + zeros(4)                                   // secret
                               + zeros(3 * 4)  // programs, worker program, workers
                               + zeros(2 * 4)  // channels, tasks
                               + zeros(4 * 4)  // outside, teams, codecs, plugins
@@ -148,7 +145,7 @@ TEST(WiringPlan, RefusesAnotherVersionByName) {
   auto bytes = encode(sample_plan());
   bytes[4] = 9;
   EXPECT_EQ(decode_wiring_plan(bytes).error().message,
-            "the wiring plan has version 9, this queue VM reads version 3; use mvm and mvmq of the "
+            "the wiring plan has version 9, this queue VM reads version 4; use mvm and mvmq of the "
             "same release");
 }
 
@@ -198,8 +195,10 @@ INSTANTIATE_TEST_SUITE_P(
                 },
                 "worker[0] and source[0] share a worker, but not their cores"},
         Mistake{"NoMachines", [](auto& p) { p.machines.clear(); }, "the group has only 0 machines"},
-        Mistake{"HalfTheKeys", [](auto& p) { p.keys.client_secret.clear(); },
-                "a link key has 0 characters instead of 40"},
+        Mistake{"HalfASecret", [](auto& p) { p.secret.resize(32); },
+                "the group's secret is not 64 hexadecimal digits"},
+        Mistake{"SecretInWords", [](auto& p) { p.secret.back() = 'g'; },
+                "the group's secret is not 64 hexadecimal digits"},
         Mistake{"ProgramWithoutPath", [](auto& p) { p.programs[1].clear(); },
                 "a program has no path"},
         Mistake{"UnknownProgram", [](auto& p) { p.tasks[1].program = 2; },

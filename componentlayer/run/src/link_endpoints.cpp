@@ -3,7 +3,7 @@
 
 #include <mvm/base/file.hpp>
 
-#include "link_keys.hpp"
+#include "group_secret.hpp"
 
 namespace mvm::run {
 
@@ -46,9 +46,8 @@ Result<void> check_tells_apart(std::string_view option, const std::string& patte
 Result<void> choose_link_endpoints(model::Plan& plan, const LaunchSettings& settings) {
   const auto secret = make_group_secret();
   if (!secret) return fail(secret.error());
-  for (auto& wiring : plan.wiring) wiring.keys.group_secret = *secret;
+  for (auto& wiring : plan.wiring) wiring.secret = *secret;
   if (plan.wiring.size() < 2) return {};
-  queue::LinkKeys keys;
   const bool direct_links = wants_direct_links(plan);
   const bool one_host = settings.endpoint.empty();
   auto pattern = settings.endpoint;
@@ -68,13 +67,8 @@ Result<void> choose_link_endpoints(model::Plan& plan, const LaunchSettings& sett
     if (direct_links) {
       if (auto good = check_tells_apart("direct endpoint", direct); !good) return good;
     }
-    auto made = make_link_keys();
-    if (!made) return fail(made.error());
-    keys = std::move(*made);
   }
-  keys.group_secret = *secret;
   for (auto& wiring : plan.wiring) {
-    wiring.keys = keys;
     for (std::uint32_t machine = 0; machine < wiring.machines.size(); ++machine) {
       wiring.machines[machine].endpoint = for_machine(pattern, machine);
       if (direct_links) wiring.machines[machine].direct = for_machine(direct, machine);

@@ -192,21 +192,12 @@ struct MachineAddress {
   bool operator==(const MachineAddress&) const = default;
 };
 
-/// Keys of the group's links. Empty for links that do not leave the host.
-struct LinkKeys {
-  std::string server_public;  ///< Z85, 40 characters each
-  std::string server_secret;
-  std::string client_public;
-  std::string client_secret;
-  std::string group_secret;  ///< 64 hexadecimal digits: of aes-gcm queues and of direct TCP links
-  bool operator==(const LinkKeys&) const = default;
-};
-
 struct WiringPlan {
   std::string group;                     ///< group id
   std::uint32_t machine = 0;             ///< this machine's index
   std::vector<MachineAddress> machines;  ///< of the whole group
-  LinkKeys keys;
+  std::string secret;  ///< 64 hexadecimal digits that only the group's machines know: of links
+                       ///< that leave the host, and of aes-gcm queues
   std::vector<std::string>
       programs;                ///< paths, one per job: executables; of fibers, shared objects
   std::string worker_program;  ///< path of what runs fibers; empty: there are none
