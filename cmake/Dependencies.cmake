@@ -2,6 +2,13 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto SSL)
+# For its hash functions alone, where it is there: to load the shared library takes as long as a whole
+# build from the cache.
+find_library(STATIC_CRYPTO libcrypto.a)
+if(NOT STATIC_CRYPTO)
+  set(STATIC_CRYPTO OpenSSL::Crypto)
+endif()
+mark_as_advanced(STATIC_CRYPTO)
 find_package(LibXml2 REQUIRED)
 find_package(pugixml REQUIRED)
 find_package(CLI11 REQUIRED)

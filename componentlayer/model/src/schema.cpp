@@ -78,6 +78,29 @@ void number_elements(xmlNodePtr node, std::size_t& next) {
   }
 }
 
+/// Leaves out what only people read, a good half of our schema: reading the schema is most of what
+/// a command does for a small profile.
+std::string without_words_for_people(std::string_view schema) {
+  std::string bare;
+  bare.reserve(schema.size());
+  const auto behind = [&schema](std::string_view end) {
+    const auto at = schema.find(end);
+    return at == std::string_view::npos ? schema.size() : at + end.size();
+  };
+  while (!schema.empty()) {
+    auto next = std::min(schema.find('<', 1), schema.size());
+    if (schema.starts_with("<!--")) {
+      next = behind("-->");
+    } else if (schema.starts_with("<xs:annotation>")) {
+      next = behind("</xs:annotation>");
+    } else {
+      bare.append(trim(schema.substr(0, next)));
+    }
+    schema.remove_prefix(next);
+  }
+  return bare;
+}
+
 struct RawFinding {
   Verdict verdict;
   std::size_t element;
@@ -206,7 +229,8 @@ Schema::~Schema() = default;
 
 Result<std::shared_ptr<const Schema>> Schema::load(const std::filesystem::path& file) {
   static std::mutex mutex;
-  static std::map<std::filesystem::path, std::shared_ptr<const Schema>> loaded;
+  // Never destroyed: to free a schema takes its time, and the process ends anyway.
+  static auto& loaded = *new std::map<std::filesystem::path, std::shared_ptr<const Schema>>;
   const std::scoped_lock lock(mutex);
   if (const auto found = loaded.find(file); found != loaded.end()) return found->second;
 
@@ -216,7 +240,7 @@ Result<std::shared_ptr<const Schema>> Schema::load(const std::filesystem::path& 
     return fail(ErrorCode::kNotFound, "the profile schema cannot be read: ", source.error().message,
                 "; install MVM anew or name it by MVM_PROFILE_PATH");
   }
-  const auto doc = parse(*source);
+  const auto doc = parse(without_words_for_people(*source));
   SchemaHandle handle;
   if (doc) {
     const SchemaParser parser(xmlSchemaNewDocParserCtxt(doc->get()));
