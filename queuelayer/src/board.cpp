@@ -272,10 +272,10 @@ void Board::sleep_until(std::uint32_t awaited, WaitKind kind, Done&& done) {
   std::int64_t blocked_ns = 0;
   Waiter waiter(endpoint_, arena_.header().clock);
   waiter.wait(
-      [&] {
+      ButForMessages{[&] {
         changes = seat_changes(seats_[member]);
         return done();
-      },
+      }},
       kNoDeadline,
       [&] {
         return WaitSubject{.kind = kind,

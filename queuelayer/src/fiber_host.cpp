@@ -4,6 +4,7 @@
 #include <atomic>
 #include <span>
 
+#include <mvm/queuelayer/arena.hpp>
 #include <mvm/queuelayer/futex.hpp>
 
 #include "mapped_arenas.hpp"
@@ -21,14 +22,15 @@ void set_bit(std::span<Word> words, std::uint32_t bit) {
   words[bit / kWokenBits].fetch_or(std::uint64_t{1} << bit % kWokenBits, std::memory_order_release);
 }
 
-void wake(const MappedArena& arena, const EndpointRecord& endpoint) {
-  const auto workers = arena.list<WorkerRecord>(arena.header().workers);
+template <typename AnyArena>
+void wake(const AnyArena& arena, const EndpointRecord& endpoint) {
+  const auto workers = arena.template list<WorkerRecord>(arena.header().workers);
   const auto number = endpoint.worker;
   const auto fiber = endpoint.fiber;
   if (number == 0 || number > workers.size()) return;
   WorkerRecord& worker = workers[number - 1];
-  const auto woken = arena.list<Word>(worker.woken);
-  const auto summary = arena.list<Word>(worker.summary);
+  const auto woken = arena.template list<Word>(worker.woken);
+  const auto summary = arena.template list<Word>(worker.summary);
   const auto word = fiber / kWokenBits;
   if (word >= woken.size() || word / kWokenBits >= summary.size()) return;
   set_bit(woken, fiber);
@@ -43,6 +45,10 @@ void wake(const MappedArena& arena, const EndpointRecord& endpoint) {
 
 void wake_fiber_elsewhere(EndpointRecord& endpoint) {
   MappedArena::visit(&endpoint, [&](const MappedArena& arena) { wake(arena, endpoint); });
+}
+
+void wake_fiber_elsewhere(const Arena& arena, const EndpointRecord& endpoint) {
+  wake(arena, endpoint);
 }
 
 }  // namespace mvm::queue

@@ -11,6 +11,11 @@ std::uint64_t in_lines(std::uint64_t length) {
   return (length + kLine - 1) / kLine * kLine;
 }
 
+/// With other processes, or with other fibers.
+bool shares_core(const EndpointRecord& endpoint) {
+  return endpoint.shares_core != 0 || endpoint.worker != 0;
+}
+
 /// Looks at the receiver this often before deciding that it lags: a few microseconds.
 constexpr int kLooksForReceiver = 64;
 
@@ -25,9 +30,11 @@ RingWriter::RingWriter(const Arena& arena, std::uint32_t channel, SenderHeap& he
       tape_size_(channel_->tape_size),
       capacity_(channel_->capacity),
       byte_capacity_(channel_->byte_capacity),
+      fences_(arena.endpoint(channel_->sender).worker != 0 &&
+              sender_fences(arena.header(), arena.endpoint(channel_->sender), *receiver_)),
       lap_end_(tape_size_),
-      look_step_(arena.endpoint(channel_->sender).shares_core != 0 ? kLookOnSharedCore
-                                                                   : kLookOnOwnCore),
+      look_step_(shares_core(arena.endpoint(channel_->sender)) ? kLookOnSharedCore
+                                                               : kLookOnOwnCore),
       look_at_(look_step_) {
   grow();
   find_limits();
@@ -96,7 +103,7 @@ void RingWriter::publish(const Place& place, std::uint64_t header, const Flight&
     if (place.at != before) header_at(before).store(tape::kSkipWord, std::memory_order_release);
     lap_end_ = tape::next_lap(place.at, tape_size_);
   }
-  if (turns || !flight.last) ring(*receiver_);
+  if (turns || !flight.last) ring_for_message(*receiver_);
   if (messages() > watched_) note_depth();
   find_limits();
 }

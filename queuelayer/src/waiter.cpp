@@ -40,6 +40,17 @@ void fence_all_threads() {
 
 }  // namespace
 
+bool fence_group() {
+  return ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0 ||
+         ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;  // slow, needs no memory
+}
+
+bool sender_fences(const ArenaHeader& header, const EndpointRecord& sender,
+                   const EndpointRecord& receiver) {
+  if (sender.worker == 0) return sender.ringers_fence == 0;
+  return header.group_fences != 0 && sender.worker != receiver.worker;
+}
+
 bool join_group_fences() {
   return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0;
 }
@@ -58,6 +69,20 @@ void ring_fiber(EndpointRecord& endpoint) {
   }
   fence_before_looking_at(endpoint);
   if (endpoint.sleepers.load(std::memory_order_relaxed) != 0) ring_slowly(endpoint);
+}
+
+void ring_fiber_for_message(EndpointRecord& endpoint) {
+  if (FiberHost::runs_here(endpoint)) {
+    FiberHost::of_this_thread()->wake_here(endpoint);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (endpoint.sleepers.load(std::memory_order_relaxed) != 0) ring_slowly(endpoint);
+    return;
+  }
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (endpoint.looked_after.load(std::memory_order_relaxed) == 0 ||
+      endpoint.sleepers.load(std::memory_order_relaxed) != 0) {
+    ring_fiber(endpoint);
+  }
 }
 
 std::int64_t group_now_ns(const GroupClock& clock) {
@@ -108,10 +133,11 @@ Waiter::Sleeper::Sleeper(EndpointRecord& endpoint) : endpoint_(endpoint) {
   endpoint_.sleepers.fetch_add(1, std::memory_order_relaxed);
   if (endpoint_.ringers_fence != 0) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (endpoint_.worker != 0) fence_all_threads();
-  } else if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) != 0) {
-    longest_ns_ = kNapWithoutFence;
+    if (endpoint_.worker == 0) return;
+    fence_all_threads();
   }
+  const bool relies_on_group = endpoint_.ringers_fence == 0 || endpoint_.worker != 0;
+  if (relies_on_group && !fence_group()) longest_ns_ = kNapWithoutFence;
 }
 
 Waiter::BlockedTime::BlockedTime(std::int64_t& total_ns)

@@ -44,9 +44,13 @@ struct Fiber {
   Fiber* parked_after = nullptr;
   std::uint64_t parked_in = 0;  ///< period
   bool is_unnoted = false;
-  bool is_late = false;  ///< its deadline has woken it
+  std::size_t lookout_at = kNowhere;  ///< among the scheduler's lookouts
+  bool is_late = false;               ///< its deadline has woken it
   std::int64_t deadline_ns = 0;
   std::size_t deadline_at = kNowhere;  ///< in its heap
+
+  bool is_looked_after = false;  ///< as others are told: EndpointRecord::looked_after
+  std::uint8_t withdrawals = 0;  ///< how often they were told otherwise again
 
   // What a process has for itself.
   std::FILE* output = nullptr;

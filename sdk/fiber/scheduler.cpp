@@ -29,6 +29,12 @@ constexpr std::uint32_t kRoundsBetweenClocks = 64;
 /// The group's clock may be stopped and started by others.
 constexpr std::int64_t kLongestSleepNs = 1'000'000'000;
 
+/// A fiber for whose messages others were told so often to ring again is looked after no more: each
+/// time costs every core a fence.
+constexpr std::uint8_t kOftenWithdrawn = 8;
+/// Without a fence of the kernel's nobody sleeps for longer.
+constexpr std::int64_t kNapWithoutFenceNs = 1'000'000;
+
 thread_local bool is_worker_thread = false;
 
 }  // namespace
@@ -43,11 +49,9 @@ Scheduler::Scheduler(const queue::Arena& arena, std::uint32_t worker,
       woken_(arena.list<std::atomic<std::uint64_t>>(record_.woken)),
       summary_(arena.list<std::atomic<std::uint64_t>>(record_.summary)),
       fibers_(fibers),
-      fiber_of_endpoint_(arena.endpoint_count(), nullptr),
       body_(body),
       shares_core_(arena.endpoint(fibers.front()->spec->task).shares_core != 0),
       unfinished_(fibers.size()) {
-  for (Fiber* fiber : fibers) fiber_of_endpoint_[fiber->spec->task] = fiber;
   scheduler_ = this;
 }
 
@@ -124,6 +128,7 @@ void Scheduler::enter(Arrival arrival) {
 }
 
 void Scheduler::end_running() {
+  if (running_->is_looked_after) forget(*running_);
   running_->state = State::kEnded;
   ended_ = running_;
   Fiber* next = --unfinished_ > 0 ? take_next() : nullptr;
@@ -138,6 +143,7 @@ void Scheduler::end_running() {
 void Scheduler::make_runnable(Fiber& fiber) {
   if (fiber.state != State::kParked) return;
   if (fiber.is_unnoted) leave_unnoted(fiber);
+  if (fiber.lookout_at != kNowhere) leave_lookout(fiber);
   if (fiber.deadline_at != kNowhere) {
     (group_deadlines_.holds(fiber) ? group_deadlines_ : sleeps_).remove(fiber);
   }
@@ -149,6 +155,18 @@ void Scheduler::make_runnable(Fiber& fiber) {
 
 bool Scheduler::park(const queue::ParkedWait& wait) {
   Fiber& self = *running_;
+  using For = queue::ParkedWait::For;
+  if (wait.what == For::kNextMessage) {
+    if (self.is_looked_after || (wait.from_elsewhere && look_after(self))) {
+      self.lookout_at = lookout_count_;
+      lookouts_[lookout_count_++] = {wait.announcement, &self};
+    }
+  } else if (wait.what == For::kAnyMessage && self.is_looked_after) {
+    forget(self);
+    ++self.withdrawals;
+    if (!queue::fence_group()) self.withdrawals = kOftenWithdrawn;
+    return true;  // something may have come unannounced
+  }
   self.state = State::kParked;
   self.wait = &wait;
   self.is_late = false;
@@ -161,6 +179,57 @@ bool Scheduler::park(const queue::ParkedWait& wait) {
   if (wait.deadline_ns != queue::kNoDeadline) group_deadlines_.add(self, wait.deadline_ns);
   switch_away();
   return !self.is_late;
+}
+
+/// False when others shall ring for its messages as for everything.
+bool Scheduler::look_after(Fiber& fiber) {
+  const bool worthwhile = fiber.withdrawals < kOftenWithdrawn && arena_.header().group_fences != 0;
+  if (!worthwhile || looked_after_count_ == kMostLookouts) return false;
+  looked_after_[looked_after_count_++] = &fiber;
+  fiber.is_looked_after = true;
+  arena_.endpoint(fiber.spec->task).looked_after.store(1, std::memory_order_relaxed);
+  return true;
+}
+
+void Scheduler::forget(Fiber& fiber) {
+  fiber.is_looked_after = false;
+  arena_.endpoint(fiber.spec->task).looked_after.store(0, std::memory_order_relaxed);
+  const auto end = looked_after_.begin() + looked_after_count_--;
+  *std::find(looked_after_.begin(), end, &fiber) = *(end - 1);
+}
+
+/// After this every message that others did not ring for is there to be seen. False where the
+/// kernel could not see to that.
+bool Scheduler::look_after_nobody() {
+  if (looked_after_count_ == 0) return true;
+  while (looked_after_count_ > 0) forget(*looked_after_[0]);
+  return queue::fence_group();
+}
+
+void Scheduler::look_out() {
+  for (auto i = lookout_count_; i-- > 0;) {
+    if (lookouts_[i].word->load(std::memory_order_acquire) != 0) {
+      make_runnable(*lookouts_[i].fiber);  // the last lookout takes its place, and was seen
+    }
+  }
+}
+
+bool Scheduler::sees_message() const {
+  return std::any_of(
+      lookouts_.begin(), lookouts_.begin() + lookout_count_,
+      [](const auto& lookout) { return lookout.word->load(std::memory_order_acquire) != 0; });
+}
+
+void Scheduler::leave_lookout(Fiber& fiber) {
+  const auto& last = lookouts_[--lookout_count_];
+  lookouts_[fiber.lookout_at] = last;
+  last.fiber->lookout_at = fiber.lookout_at;
+  fiber.lookout_at = kNowhere;
+}
+
+/// Of who is not looked after any more.
+void Scheduler::leave_lookouts() {
+  while (lookout_count_ > 0) leave_lookout(*lookouts_[0].fiber);
 }
 
 void Scheduler::leave_unnoted(Fiber& fiber) {
@@ -211,14 +280,14 @@ void Scheduler::open_gate() {
   for (Fiber* fiber : std::exchange(at_gate_, {})) make_runnable(*fiber);
 }
 
+void Scheduler::wake_here(const queue::EndpointRecord& endpoint) {
+  // What the arena says may have been overwritten.
+  if (const auto fiber = endpoint.fiber; fiber < fibers_.size()) make_runnable(*fibers_[fiber]);
+}
+
 void Scheduler::wake(queue::EndpointRecord& endpoint) {
-  if (is_worker_thread) {
-    const auto number = static_cast<std::size_t>(&endpoint - &arena_.endpoint(0));
-    if (number < fiber_of_endpoint_.size() && fiber_of_endpoint_[number] != nullptr) {
-      return make_runnable(*fiber_of_endpoint_[number]);
-    }
-  }
-  queue::wake_fiber_elsewhere(endpoint);
+  if (runs_here(endpoint)) return wake_here(endpoint);
+  queue::wake_fiber_elsewhere(arena_, endpoint);
 }
 
 bool Scheduler::has_woken() const {
@@ -259,6 +328,7 @@ void Scheduler::wake_by_clocks() {
 }
 
 void Scheduler::look_around() {
+  look_out();
   collect_woken();
   wake_by_clocks();
   open_gate();
@@ -287,6 +357,7 @@ void Scheduler::note_all_waits() {
 void Scheduler::idle() {
   const auto rounds = shares_core_ ? kYieldRounds : kSpinRounds;
   for (std::uint32_t round = 0; round < rounds; ++round) {
+    look_out();
     if (has_woken()) collect_woken();
     if (round % kRoundsBetweenClocks == 0) {
       wake_by_clocks();
@@ -317,19 +388,23 @@ void Scheduler::sleep_at_gate() {
 }
 
 void Scheduler::sleep_on_bell() {
+  const bool all_ring = look_after_nobody();
   const auto bell = record_.bell.load(std::memory_order_acquire);
   record_.asleep.store(1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!has_woken()) {
-    if (sleeps_.empty() && group_deadlines_.empty()) {
+  if (!has_woken() && !sees_message()) {
+    if (sleeps_.empty() && group_deadlines_.empty() && all_ring) {
       queue::futex_wait(record_.bell, bell, nullptr);
     } else {
-      const auto length = longest_sleep_ns();
+      auto length = longest_sleep_ns();
+      if (!all_ring) length = std::min(length, kNapWithoutFenceNs);
       const timespec timeout{length / 1'000'000'000, length % 1'000'000'000};
       if (length > 0) queue::futex_wait(record_.bell, bell, &timeout);
     }
   }
   record_.asleep.store(0, std::memory_order_relaxed);
+  look_out();
+  leave_lookouts();
 }
 
 std::int64_t Scheduler::longest_sleep_ns() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cxxabi.h>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -49,6 +50,7 @@ class Scheduler final : public queue::FiberHost {
   bool park(const queue::ParkedWait& wait) override;
   void yield() override;
   bool wait_for_gate() override;
+  void wake_here(const queue::EndpointRecord& endpoint) override;
   void wake(queue::EndpointRecord& endpoint) override;  ///< from any thread
 
  private:
@@ -66,6 +68,13 @@ class Scheduler final : public queue::FiberHost {
   [[gnu::always_inline]] inline Fiber* take_next();
 
   void make_runnable(Fiber& fiber);
+  [[nodiscard]] bool look_after(Fiber& fiber);
+  void forget(Fiber& fiber);
+  [[nodiscard]] bool look_after_nobody();
+  void look_out();
+  [[nodiscard]] bool sees_message() const;
+  void leave_lookout(Fiber& fiber);
+  void leave_lookouts();
   void leave_unnoted(Fiber& fiber);
   [[nodiscard]] bool has_woken() const;
   void collect_woken();
@@ -88,7 +97,6 @@ class Scheduler final : public queue::FiberHost {
   std::span<std::atomic<std::uint64_t>> woken_;
   std::span<std::atomic<std::uint64_t>> summary_;
   std::span<Fiber* const> fibers_;
-  std::vector<Fiber*> fiber_of_endpoint_;  ///< null: of another worker, or no fiber
   Body body_;
   bool shares_core_;
 
@@ -101,6 +109,17 @@ class Scheduler final : public queue::FiberHost {
   std::uint32_t turns_ = 0;
   ExceptionState* exceptions_ = nullptr;  ///< of this thread
   int* error_ = nullptr;                  ///< its errno
+
+  /// A parked fiber that is looked after, and the word where its message will be announced.
+  struct Lookout {
+    const std::atomic<std::uint64_t>* word;
+    Fiber* fiber;
+  };
+  static constexpr std::size_t kMostLookouts = 16;
+  std::array<Lookout, kMostLookouts> lookouts_{};
+  std::size_t lookout_count_ = 0;
+  std::array<Fiber*, kMostLookouts> looked_after_{};
+  std::size_t looked_after_count_ = 0;
 
   Fiber* first_unnoted_ = nullptr;  ///< in the order in which they parked
   Fiber* last_unnoted_ = nullptr;

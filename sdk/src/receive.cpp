@@ -142,16 +142,25 @@ queue::Pace next_pace(PortState& state) {
   return state.pace;
 }
 
+/// What a fiber waits for that has nothing to receive but from this ring.
+struct NextOrEnd {
+  queue::RingReader& ring;
+  bool operator()() const { return ring.available() || ring.ended(); }
+  void tell(queue::ParkedWait& wait) const {
+    wait.what = queue::ParkedWait::For::kNextMessage;
+    wait.announcement = &ring.announcement();
+    wait.from_elsewhere = !queue::FiberHost::runs_here(ring.sender());
+  }
+};
+
 /// A fiber's wait for `express_in`, or its end.
 void park_for_express(PortState& state) {
   auto& reader = state.express_in->reader;
-  auto& ring = *reader.ring();
   const auto describe = [&] {
     return subject_of(state.inlets, queue::WaitKind::kReceive, state.position);
   };
   std::int64_t blocked_ns = 0;
-  state.task->waiter().wait([&] { return ring.available() || ring.ended(); }, queue::kNoDeadline,
-                            describe, blocked_ns);
+  state.task->waiter().wait(NextOrEnd{*reader.ring()}, queue::kNoDeadline, describe, blocked_ns);
   if (blocked_ns != 0) reader.count_blocked(blocked_ns);
 }
 

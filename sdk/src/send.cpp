@@ -86,7 +86,8 @@ bool wait_for(const Room& room, PortState& state, std::size_t size, std::int64_t
     const bool polls = room.lacks_memory();
     auto until = std::min(deadline, room.opens_at());
     if (polls) until = std::min(until, queue::group_now_ns(task.clock()) + Task::kMemoryPollNs);
-    const auto ready = [&] { return room.is_there() || (!polls && room.lacks_memory()); };
+    auto ready =
+        queue::ButForMessages{[&] { return room.is_there() || (!polls && room.lacks_memory()); }};
     auto& awaited = room.awaited();
     std::int64_t blocked_ns = 0;
     const bool in_time = task.waiter().at(queue::kForRoom).wait(ready, until, describe, blocked_ns);

@@ -43,7 +43,7 @@ LIBRARIES = {
     ]),
     "Boost.Context": (r"boost/context/", ["sdk/fiber/context.cpp"]),
     "Boost, other": (r"boost/(?!interprocess/|context/)", []),
-    "ZeroMQ": (r"zmq", ["queuelayer/src/zmq_carrier.cpp"]),
+    "ZeroMQ": (r"zmq", ["queuelayer/src/link_keys.cpp", "queuelayer/src/zmq_carrier.cpp"]),
     "pugixml": (r"pugixml", [
         "componentlayer/model/src/shapes/graphml.cpp",
         "componentlayer/model/src/xml_document.cpp",
@@ -65,7 +65,7 @@ LIBRARIES = {
     ]),
     "OpenSSL": (r"openssl/", [
         "componentlayer/build/src/digest.cpp",
-        "componentlayer/run/src/link_keys.cpp",
+        "queuelayer/src/link_keys.cpp",
         "queuelayer/src/tls_stream.cpp",
         "queuelayer/src/codecs/aes_gcm.cpp",
     ]),

@@ -29,6 +29,7 @@ namespace fs = std::filesystem;
 /// Tasks in a ring that do what their first argument says. `turn` lets a token go round, so that
 /// between any two of its calls every other task runs.
 constexpr const char* kActor = R"(
+#include <atomic>
 #include <cassert>
 #include <cerrno>
 #include <chrono>
@@ -42,6 +43,7 @@ constexpr const char* kActor = R"(
 #include <iomanip>
 #include <iostream>
 #include <map>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -244,6 +246,39 @@ void threads(mvm::Job& job) {
   expect(got == static_cast<int>((job.index() + job.count() - 1) % job.count()), "what a thread got");
 }
 
+/// In each round every task waits for its message in one of many ways, or has gone to sleep before.
+void changes(mvm::Job& job) {
+  auto& prev = job.port("prev");
+  std::minstd_rand random(static_cast<unsigned>(job.index()) + 1);
+  for (int i = 0; i < 3000; ++i) {
+    job.port("next").send(i);
+    int got = -1;
+    switch (random() % 8) {
+      case 0: got = job.receive_any().as<int>(); break;
+      case 1: {
+        std::optional<int> value;
+        while (!(value = prev.try_receive<int>())) std::this_thread::yield();
+        got = *value;
+        break;
+      }
+      case 2: if (const auto value = prev.receive_for<int>(10s)) got = *value; break;
+      case 3: if (i % 16 == 0) usleep(100); got = prev.receive<int>(); break;
+      case 4:
+        if (i % 64 == 0) {
+          std::atomic<bool> done = false;
+          std::thread other([&] { got = prev.receive<int>(); done = true; });
+          while (!done) std::this_thread::sleep_for(50us);  // `join` would stop the whole worker
+          other.join();
+          break;
+        }
+        [[fallthrough]];
+      default: got = prev.receive<int>();
+    }
+    expect(got == i, "a message of another round");
+    if (i % 200 == 0) job.barrier();
+  }
+}
+
 void collectives(mvm::Job& job) {
   for (int i = 0; i < 50; ++i) {
     const auto sum = job.all_reduce(job.index() + 1, mvm::sum);
@@ -265,6 +300,7 @@ int main(int argc, char** argv) {
   if (act == "times") times(job);
   if (act == "polls") polls(job);
   if (act == "threads") threads(job);
+  if (act == "changes") changes(job);
   if (act == "collectives") collectives(job);
   if (act == "deadlock") job.port("prev").receive<int>();
   if (act == "waits") { std::cout << "waiting" << std::endl; job.port("prev").receive<int>(); }
@@ -345,7 +381,7 @@ TEST_P(FiberActTest, Succeeds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Acts, FiberActTest,
-                         testing::Values("own-memory", "own-folder", "exceptions", "times", "polls",
+                         testing::Values("own-memory", "own-folder", "exceptions", "times", "polls", "changes",
                                          "threads", "collectives"),
                          [](const auto& tested) {
                            std::string name = tested.param;

@@ -254,6 +254,8 @@ struct alignas(kLine) EndpointRecord {
   alignas(kLine) std::atomic<std::uint32_t> bell;  ///< a futex
   std::atomic<std::uint32_t> sleepers;             ///< threads asleep or about to be
   std::uint32_t ringers_fence;  ///< constant; 0: who goes to sleep fences for them, see waiter.hpp
+  std::atomic<std::uint32_t>
+      looked_after;  ///< 1: of a fiber whose worker looks for messages itself
 
   // Life.
   alignas(kLine) std::atomic<std::uint32_t> state;  ///< EndpointState

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <exception>
 
@@ -18,6 +19,16 @@ struct ParkedWait {
   /// when the wait has become a long one or it is about to sleep itself.
   void (*note)(void* about);
   void* about;
+  /// What the wait is for, as far as messages go.
+  enum class For : std::uint8_t {
+    kAnyMessage,   ///< among others, maybe
+    kNextMessage,  ///< of one plain queue, and for nothing else that comes unannounced
+    kNoMessage
+  };
+  For what = For::kAnyMessage;
+  /// Where that next message will be announced: zero until then. Else null.
+  const std::atomic<std::uint64_t>* announcement = nullptr;
+  bool from_elsewhere = false;  ///< its sender does not run in this worker
 };
 
 /// What a task that is a process keeps in variables of the process. All null at first.
@@ -66,6 +77,8 @@ class FiberHost {
   /// Waits until the gate of the arena opens. False when it never will.
   [[nodiscard]] virtual bool wait_for_gate() = 0;
 
+  /// Wakes the fiber behind an endpoint that `runs_here`.
+  virtual void wake_here(const EndpointRecord& endpoint) = 0;
   /// Wakes the fiber behind an endpoint of this arena, which may be a fiber of another worker. From
   /// any thread.
   virtual void wake(EndpointRecord& endpoint) = 0;
@@ -89,5 +102,7 @@ class FiberHost {
 /// happens when the tables that lead there do not hold together, or the arena is not mapped by an
 /// `Arena` of this program.
 void wake_fiber_elsewhere(EndpointRecord& endpoint);
+/// The same for an endpoint of this arena.
+void wake_fiber_elsewhere(const Arena& arena, const EndpointRecord& endpoint);
 
 }  // namespace mvm::queue

@@ -48,6 +48,10 @@ class RingReader {
     return channel_->sender_closed.load(std::memory_order_acquire) != 0 && !available();
   }
 
+  /// After `available` said no: zero until it says yes, or would go on elsewhere.
+  [[nodiscard]] const tape::Header& announcement() const { return header_at(next_); }
+  [[nodiscard]] const EndpointRecord& sender() const { return *sender_; }
+
   /// Takes the next fragment.
   [[nodiscard]] Taken take(Piece& piece) {
     const auto header = next_header();
@@ -166,7 +170,9 @@ class RingReader {
     channel_->released.store(released_, std::memory_order_release);
     if (!more) counter_->store(++dequeued_, std::memory_order_release);
     // Pairs with the fence of a sender that goes to sleep for want of room.
-    fence_before_looking_at(*sender_);
+    if (!sender_fences_) [[unlikely]]
+      fence_before_looking_at(*sender_);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     if (channel_->sender_waiting.load(std::memory_order_relaxed) != 0) ring(*sender_);
   }
   [[nodiscard]] Taken take_elsewhere(std::uint64_t at, Piece& piece);
@@ -176,6 +182,7 @@ class RingReader {
   ChannelRecord* channel_;
   std::atomic<std::uint64_t>* counter_;  ///< of messages, in the channel's record
   EndpointRecord* sender_;
+  bool sender_fences_;  ///< for both
   std::byte* tape_;
   std::uint64_t tape_size_;
 

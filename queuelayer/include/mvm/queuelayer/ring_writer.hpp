@@ -101,6 +101,8 @@ class RingWriter {
   /// Before sleeping until there is room, and after. While set, receivers ring this sender.
   void expect_room(bool waiting) {
     channel_->sender_waiting.store(waiting ? 1 : 0, std::memory_order_relaxed);
+    if (waiting && fences_) [[maybe_unused]]
+      const bool fenced = fence_group();
   }
 
   /// True when the queue has room and the heap has none, as far as this end knows.
@@ -243,7 +245,7 @@ class RingWriter {
     head_ = end;
     channel_->enqueued.store(++sent_, std::memory_order_relaxed);
     channel_->bytes.store(sent_bytes_ += message_bytes, std::memory_order_relaxed);
-    ring(*receiver_);
+    ring_for_message(*receiver_);
   }
   /// Asks for the line that the next message will need, so that its store need not wait.
   [[gnu::always_inline]] static void own_soon(const std::byte* memory) {
@@ -281,6 +283,7 @@ class RingWriter {
   std::uint64_t tape_size_;
   std::uint64_t capacity_;
   std::uint64_t byte_capacity_;
+  bool fences_;  ///< when it expects room: a fiber of which `sender_fences` is true
 
   std::uint64_t head_ = 0;       ///< position of the next record
   std::uint64_t reclaimed_ = 0;  ///< position up to which memory was taken back

@@ -43,10 +43,20 @@
 /// was set. A ringer that is killed before it has set both bits has ended, and the queue VM rings
 /// every endpoint then. tests/queuelayer/wake_model_test.cpp tries all orders.
 ///
+/// Fibers that are looked after. Bits and fences cost a sender more than the message, and the
+/// worker a line for each. So a worker that is awake looks itself where the next messages of some
+/// parked fibers will be announced, and says so in `looked_after` of their endpoints: who sends to
+/// one of them from elsewhere, a message and nothing else, does not ring. While the fiber runs it
+/// looks for itself, as ever. Before the worker sleeps, or the fiber parks for more than one queue,
+/// the word is taken back, then membarrier(2), then the queues are looked at once more: the
+/// argument of the threads above. wake_model_test.cpp tries these orders as well.
+///
 /// Where a fiber does leave word, because it is rung only if it has (for room in a queue, at a
 /// board), it fences itself, and so do those who look for that word; but not those in its worker's
-/// own thread, which have nobody to fence against. Threads that a fiber's task has started sleep as
-/// anybody does, and have the kernel fence for ringers in the worker's thread.
+/// own thread, which have nobody to fence against. For room in a ring whose receiver is elsewhere,
+/// it has the kernel fence for the receiver as well, which gives back more often than anybody waits
+/// for room. Threads that a fiber's task has started sleep as anybody does, and have the kernel
+/// fence for everybody.
 namespace mvm::queue {
 
 /// Of the ringer; see above.
@@ -81,6 +91,20 @@ inline void ring(EndpointRecord& endpoint) {
   if (endpoint.sleepers.load(std::memory_order_relaxed) != 0) ring_slowly(endpoint);
 }
 
+/// The same for an endpoint whose queue has a new message.
+void ring_fiber_for_message(EndpointRecord& endpoint);
+inline void ring_for_message(EndpointRecord& endpoint) {
+  if (endpoint.worker != 0) return ring_fiber_for_message(endpoint);
+  ring(endpoint);
+}
+
+/// Every thread of every process of the group passes a fence; false where the kernel could not.
+[[nodiscard]] bool fence_group();
+
+/// True where a sender that waits for room in a ring fences for its receiver, which then need not.
+[[nodiscard]] bool sender_fences(const ArenaHeader& header, const EndpointRecord& sender,
+                                 const EndpointRecord& receiver);
+
 /// One round of busy waiting: lets the core's other thread go first.
 inline void pause_core() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -109,6 +133,16 @@ struct Pace {
 };
 inline constexpr Pace kForRoom{1, 16};  ///< for room in a queue that is full
 
+/// A condition that no message can make true.
+template <typename Ready>
+struct ButForMessages {
+  Ready ready;
+  bool operator()() { return ready(); }
+  static void tell(ParkedWait& wait) { wait.what = ParkedWait::For::kNoMessage; }
+};
+template <typename Ready>
+ButForMessages(Ready) -> ButForMessages<Ready>;
+
 /// Waits on an endpoint's doorbell until a condition holds.
 class Waiter {
  public:
@@ -133,6 +167,7 @@ class Waiter {
   /// sleeping. `describe()` gives the WaitSubject; it is asked after each `ready()` that was in
   /// vain, and must tell what that one saw. A wait with a deadline is noted as limited in any case.
   /// `blocked_ns` grows by the time spent after the spinning; the clock is not read before that.
+  /// `ready.tell(ParkedWait&)`, where there is such, says after each look what messages matter.
   template <typename Ready, typename Describe>
   bool wait(Ready&& ready, std::int64_t deadline_ns, Describe&& describe,
             std::int64_t& blocked_ns) {
@@ -190,11 +225,11 @@ class Waiter {
       if (noted_at_ns == 0) noted_at_ns = monotonic_ns();
     };
     using Write = decltype(write);
-    const ParkedWait wait{clock_, deadline_ns,
-                          [](void* about) { (*static_cast<const Write*>(about))(); },
-                          const_cast<std::remove_const_t<Write>*>(&write)};
+    ParkedWait wait{clock_, deadline_ns, [](void* about) { (*static_cast<const Write*>(about))(); },
+                    const_cast<std::remove_const_t<Write>*>(&write)};
     bool in_time = true;
     do {
+      if constexpr (requires { ready.tell(wait); }) ready.tell(wait);
       in_time = host.park(wait);
     } while (in_time && !ready());
     if (noted_at_ns != 0) blocked_ns += monotonic_ns() - noted_at_ns;
