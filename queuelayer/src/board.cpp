@@ -181,8 +181,9 @@ void Board::wait_until_finished(std::uint32_t member, std::uint64_t operation) {
 
 Board::Met Board::wait_for(std::uint32_t member) {
   if (member == index_) return Met::kReady;
-  const auto done = [&] { return has_arrived(member) || will_not_come(member); };
-  if (!has_arrived(member) && !wait_awake(done)) {
+  // Whether it will come at all is asked before the first sleep: to ask takes lines from the
+  // others.
+  if (!wait_awake([&] { return has_arrived(member); })) {
     // Members tend to arrive in some order. To sleep for the next one each time would mean to be
     // woken by all of them; for any of those still missing, by few.
     const auto kind = needs_only(member) ? WaitKind::kMember : WaitKind::kCollective;
