@@ -61,7 +61,7 @@ class Programs:
         self._made = set()
 
     def _compile(self, compiler, source, name, options=(), libraries=()):
-        program = os.path.join(self._folder, name)
+        program = os.path.join(self._folder, os.path.basename(name))
         if program not in self._made:
             if not shutil.which(compiler):
                 fail(f"{compiler} is not installed; run scripts/setup")
@@ -81,3 +81,7 @@ class Programs:
     def plain(self, source, *options, libraries=()):
         """A program that needs no MPI."""
         return self._compile("g++", source, os.path.splitext(source)[0], ["-pthread", *options], libraries)
+
+    def floor(self, source):
+        """A program that does the least that anybody must do."""
+        return self.plain(os.path.join("..", "floors", source))

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from comparison.bars import size_text
+from comparison.bars import is_ours, size_text
 from comparison.report import amount, number_text
 
 WIDTH, HEIGHT = 800, 420
@@ -128,8 +128,8 @@ def _by_x(verdicts, x_of=lambda verdict: verdict.size):
     for each in verdicts:
         way = BY_LOAN + each.name.partition(BY_LOAN)[2] if BY_LOAN in each.name else ""
         for side in each.sides:
-            if side.name.startswith("mvm") or not way:  # peers have no way of their own
-                name = side.name + way if side.name.startswith("mvm") else side.name
+            if is_ours(side.name) or not way:  # peers have no way of their own
+                name = side.name + way if is_ours(side.name) else side.name
                 found.setdefault(name, {})[x_of(each)] = side.median
     return [Line(name, list(points.items())) for name, points in found.items()]
 

@@ -5,6 +5,7 @@ import os
 import platform
 
 from comparison import packages
+from comparison.bars import is_ours
 
 TIME_UNITS = ((1e-6, 1e-9, "ns"), (1e-3, 1e-6, "us"), (1, 1e-3, "ms"), (float("inf"), 1, "s"))
 
@@ -35,7 +36,7 @@ def side_of(verdict, name):
 
 
 def our_side(verdict):
-    return next(side for side in verdict.sides if side.name.startswith("mvm") and side.median == verdict.ours)
+    return next(side for side in verdict.sides if is_ours(side.name) and side.median == verdict.ours)
 
 
 def bar_text(verdict):

@@ -43,10 +43,10 @@ class Bench(contextlib.ExitStack):
 
         self._fibers = None
 
-    def metrics(self, suite, ours):
-        """Those that the rows of a suite need, in their order."""
-        return list(dict.fromkeys(row.ours if ours else row.theirs
-                                  for row in self._rows if row.suite == suite))
+    def metrics(self, suite, ours, entrant=None):
+        """Those that the rows of a suite need, or only those of this entrant, in their order."""
+        return list(dict.fromkeys(row.ours if ours else row.theirs for row in self._rows
+                                  if row.suite == suite and entrant in (None, *row.entrants)))
 
     def has_fibers(self):
         """Whether profiles may say execution="fiber"."""
@@ -154,6 +154,8 @@ def _crowd(bench, suite, profile, parameters, tasks, source, metrics, with_fiber
         made.skipped.append(f'{suite} as fibers: this mvm refuses execution="fiber"')
     made.entrants += [bench.mpi_run(mpi, tasks, source, metrics, tasks_on_cores=on_cores)
                       for mpi in peers.TUNED]
+    if floor := ",".join(bench.metrics(suite, ours=True, entrant=bars.FLOOR)):
+        made.entrants.append(bench.program_run(bars.FLOOR, [bench.programs.floor("crowd.cpp"), str(tasks), floor]))
     return made
 
 

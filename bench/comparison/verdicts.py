@@ -3,6 +3,7 @@
 import statistics
 from dataclasses import asdict, dataclass
 
+from comparison.bars import is_ours
 from comparison.placement import FAR, NEAR
 
 FEWEST_PAIRS = 2  # below, a placement has no row of its own where the other has one
@@ -34,6 +35,7 @@ class Verdict:
     passed: bool | None
     pairs: int
     sides: list
+    peers: list
     quiet: bool = True  # no other work on the cores
 
     def as_json(self):
@@ -47,17 +49,23 @@ def verdicts(rows, samples):
     result = []
     for row in rows:
         judged = [verdict for verdict in (_judge_best(row, samples, place) for place in (NEAR, FAR)) if verdict]
+        judged = [verdict for verdict in judged if not _lacks_peers(verdict, judged)]
         often = [verdict for verdict in judged if verdict.pairs >= FEWEST_PAIRS]
         result += often or judged[:1]
     return result
 
 
+def _lacks_peers(verdict, others):
+    """A row without the peer that happened to be dropped there would flatter us."""
+    return any(set(verdict.peers) < set(other.peers) for other in others)
+
+
 def _judge_best(row, samples, placement):
     """From what was measured while others were quiet, where that is enough."""
     quiet = _judge(row, [sample for sample in samples if sample.quiet], placement)
-    if quiet and quiet.pairs >= FEWEST_PAIRS:
-        return quiet
     judged = _judge(row, samples, placement)
+    if quiet and quiet.pairs >= FEWEST_PAIRS and not _lacks_peers(quiet, [judged]):
+        return quiet
     if judged:
         judged.quiet = False
     return judged
@@ -101,7 +109,7 @@ def _judge(row, samples, placement):
         theirs = {"the limit": {number: row.limit_s for number, _ in bounces}}
     else:
         theirs = {name: values for name, values in _by_round(row, row.theirs, samples, placement).items()
-                  if not name.startswith("mvm") and (not row.peers or name in row.peers)}
+                  if not is_ours(name) and (not row.peers or name in row.peers)}
     if not ours or not theirs:
         return None
     our_sides = [_side(name, values.values()) for name, values in ours.items()]
@@ -113,4 +121,4 @@ def _judge(row, samples, placement):
     return Verdict(row.name, row.suite, row.kind, row.size, placement,
                    statistics.median(bounce for _, bounce in bounces), our_best.median, their_best.median,
                    their_best.name, ratio, row.bar_in(placement), row.passes(ratio, placement), len(ratios),
-                   our_sides + their_sides)
+                   our_sides + their_sides, [side.name for side in their_sides])

@@ -66,6 +66,14 @@ class Verdicts(unittest.TestCase):
         self.assertEqual((found.ratio, found.quiet), (0.25, True))
         self.assertFalse(only(verdicts.verdicts([LATENCY], busy)).quiet)
 
+    def test_never_lose_a_peer_by_leaving_out(self):
+        samples = [sample(name, seconds, number) for number in (0, 1)
+                   for name, seconds in (("mvm", 1e-7), ("slow", 9e-7))]
+        samples += [sample("quick", 2e-7, number, others_share=0.9) for number in (0, 1)]
+        samples += [sample(name, 5e-7, number, FAR) for number in (0, 1) for name in ("mvm", "slow")]
+        row = only(verdicts.verdicts([LATENCY], samples))
+        self.assertEqual((row.best_peer, row.placement, row.quiet), ("quick", NEAR, False))
+
     def test_know_bars_that_depend_on_the_placement(self):
         row = Row("1 KiB latency", "latency", "copy.latency:8", bar={NEAR: 0.5, FAR: 0.8})
         samples = [sample(name, seconds, number, place) for number in range(2) for place in (NEAR, FAR)
