@@ -18,8 +18,7 @@ LinkSwitchboard::LinkSwitchboard(const WiringPlan& plan, const Arena& arena, Lin
     : machine_(plan.machine),
       peers_(peers),
       ends_(ends),
-      heap_(arena.endpoint(arena.header().link).heap,
-            arena.endpoint(arena.header().link).heap_size) {
+      heap_(arena, arena.endpoint(arena.header().link)) {
   for (std::uint32_t i = 0; i < plan.channels.size(); ++i) {
     const auto& spec = plan.channels[i];
     if (spec.sender_machine == machine_) {

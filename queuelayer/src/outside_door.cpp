@@ -43,7 +43,7 @@ std::string quoted(const std::vector<std::string>& names) {
 struct OutsideDoor::State {
   State(const WiringPlan& plan, const Arena& arena, Listener listener)
       : endpoint(arena.endpoint(outside_endpoint(plan))),
-        heap(endpoint.heap, endpoint.heap_size),
+        heap(arena, endpoint),
         waiter(endpoint, arena.header().clock),
         tell(std::move(listener)) {}
 

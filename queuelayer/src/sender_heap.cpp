@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include <mvm/queuelayer/red_zone.hpp>
+
 namespace mvm::queue {
 namespace {
 
@@ -13,10 +15,29 @@ std::uint64_t in_lines(std::uint64_t length) {
   return (std::max<std::uint64_t>(length, 1) + kLine - 1) / kLine * kLine;
 }
 
+/// Behind a block that has free memory behind it.
+constexpr std::uint64_t kRedZone = 4 * kLine;
+
 }  // namespace
 
-SenderHeap::SenderHeap(Offset at, std::uint64_t size) {
+SenderHeap::SenderHeap(Offset at, std::uint64_t size, std::byte* base)
+    : base_(base), begin_(at), touched_until_(at) {
   if (size > 0) gaps_.emplace(at, size);
+}
+
+SenderHeap::SenderHeap(const Arena& arena, const EndpointRecord& endpoint)
+    : SenderHeap(endpoint.heap, endpoint.heap_size, arena.base()) {}
+
+SenderHeap::~SenderHeap() {
+  if (base_ != nullptr) allow(base_ + begin_, touched_until_ - begin_);
+}
+
+/// Around a block of `length` bytes that takes `taken`, with the free memory behind it.
+void SenderHeap::set_zones(Offset at, std::uint64_t length, std::uint64_t taken) {
+  if (base_ == nullptr) return;
+  allow(base_ + at, length);
+  forbid(base_ + at + length, taken - length);
+  touched_until_ = std::max(touched_until_, at + taken);
 }
 
 std::optional<Offset> SenderHeap::allocate(std::uint64_t length) {
@@ -28,6 +49,7 @@ std::optional<Offset> SenderHeap::allocate(std::uint64_t length) {
     const auto rest = gap->second - wanted;
     gaps_.erase(gap);
     if (rest > 0) gaps_.emplace(at + wanted, rest);
+    set_zones(at, length, wanted + std::min(rest, kRedZone));
     return at;
   }
   return std::nullopt;
@@ -36,6 +58,7 @@ std::optional<Offset> SenderHeap::allocate(std::uint64_t length) {
 void SenderHeap::free(Offset at, std::uint64_t length) {
   auto size = in_lines(length);
   const std::scoped_lock lock(mutex_);
+  if (base_ != nullptr) forbid(base_ + at, size);
   auto next = gaps_.lower_bound(at);
   if (next != gaps_.end() && next->first == at + size) {
     size += next->second;

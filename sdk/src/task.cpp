@@ -105,7 +105,7 @@ void Task::attach() {
   for (const auto n : arena_->list<std::uint32_t>(endpoint_->coordinates)) {
     coordinates.push_back(n);
   }
-  heap_ = std::make_unique<queue::SenderHeap>(endpoint_->heap, endpoint_->heap_size);
+  heap_ = std::make_unique<queue::SenderHeap>(*arena_, *endpoint_);
   std::uint32_t position = 0;
   for (const auto& record : arena_->list<queue::PortRecord>(endpoint_->ports)) {
     open_port(record, position++);

@@ -177,5 +177,36 @@ TEST_F(RudeTaskTest, AFullDiskEndsTheRunAndNotTheProgram) {
   EXPECT_NE(done.errors.find("No space left on device"), std::string::npos) << done.errors;
 }
 
+/// The address sanitizer of a job knows what memory of a queue is its own, though libmvm has none.
+TEST_F(RudeTaskTest, ASanitizedJobThatWritesPastItsLoanIsToldWhere) {
+  runner_.write("past.cpp", R"(#include <mvm/job.hpp>
+int main(int argc, char** argv) {
+  mvm::Job job(argc, argv);
+  auto& out = job.port("next");
+  auto loan = out.loan<char>(1000);
+  const std::size_t beyond = job.arguments().at(0) == "past" ? 1 : 0;
+  for (std::size_t i = 0; i < 1000 + beyond; ++i) loan.data()[i] = 'x';
+  out.send(std::move(loan));
+  return job.port("prev").receive<std::vector<char>>().size() == 1000 ? 0 : 1;
+}
+)");
+  runner_.write("past.mvm.xml", R"(<profile xmlns="urn:mvm:profile:1" name="past">
+  <param name="act" type="string" default="within"/>
+  <job name="writer" count="2">
+    <source>past.cpp</source>
+    <build><flag>-fsanitize=address</flag><flag>-g</flag></build>
+    <arg>${act}</arg>
+  </job>
+  <topology><graph kind="ring" over="writer"/></topology>
+</profile>
+)");
+  EXPECT_EQ(runner_.mvm({"run", "past.mvm.xml"}).status.code, 0);
+  const auto done = runner_.mvm({"run", "past.mvm.xml", "-p", "act=past"});
+  EXPECT_NE(done.status.code, 0);
+  EXPECT_NE((done.output + done.errors).find("use-after-poison"), std::string::npos)
+      << done.output << done.errors;
+  EXPECT_NE((done.output + done.errors).find("past.cpp:7"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace mvm::test

@@ -46,8 +46,7 @@ WiringPlan plan_of_team(std::uint32_t members, std::uint32_t root = 0, bool shar
 class Member {
  public:
   Member(const Arena& arena, std::uint32_t task)
-      : heap_(arena.endpoint(task).heap, arena.endpoint(task).heap_size),
-        board_(*Board::open(arena, task, 0, heap_)) {}
+      : heap_(arena, arena.endpoint(task)), board_(*Board::open(arena, task, 0, heap_)) {}
   Board& board() { return *board_; }
 
   void give(const std::string& bytes) {
@@ -379,7 +378,7 @@ TEST(Board, RefusesContributionsOutsideOfTheArena) {
 
 TEST(Board, RefusesTeamsThatDoNotHoldTogether) {
   const auto arena = *Arena::create(plan_of_team(2));
-  SenderHeap heap(arena.endpoint(0).heap, arena.endpoint(0).heap_size);
+  SenderHeap heap(arena, arena.endpoint(0));
   EXPECT_FALSE(Board::open(arena, 0, 1, heap));
   auto& team = arena.list<TeamRecord>(arena.header().teams)[0];
   team.root = 2;

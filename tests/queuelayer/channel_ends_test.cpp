@@ -18,8 +18,7 @@ namespace {
 struct Group {
   explicit Group(WiringPlan the_plan) : plan(std::move(the_plan)), arena(*Arena::create(plan)) {
     for (std::uint32_t e = 0; e < arena.endpoint_count(); ++e) {
-      heaps.push_back(
-          std::make_unique<SenderHeap>(arena.endpoint(e).heap, arena.endpoint(e).heap_size));
+      heaps.push_back(std::make_unique<SenderHeap>(arena, arena.endpoint(e)));
     }
   }
   BlockingSender sender(std::uint32_t channel) {

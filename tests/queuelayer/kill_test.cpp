@@ -66,7 +66,7 @@ enum Exit : int { kFine = 0, kWrong = 1, kHangs = 2, kOvertaken = 3 };
 }
 
 int send_all(const Arena& arena, Story& story, const Fate& fate) {
-  SenderHeap heap(arena.endpoint(0).heap, arena.endpoint(0).heap_size);
+  SenderHeap heap(arena, arena.endpoint(0));
   BlockingSender sender(arena, 0, heap);
   for (std::uint64_t n = 0; n < kMessages; ++n) {
     const auto message = numbered(n, length_of(n));

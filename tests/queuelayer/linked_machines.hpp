@@ -83,7 +83,7 @@ class LinkedMachine {
     EXPECT_TRUE(check(plan_)) << check(plan_).error().message;
     for (std::uint32_t e = 0; e < arena_.endpoint_count(); ++e) {
       heaps_.push_back(
-          std::make_unique<SenderHeap>(arena_.endpoint(e).heap, arena_.endpoint(e).heap_size));
+          std::make_unique<SenderHeap>(arena_, arena_.endpoint(e)));
     }
   }
   /// Opens the link and waits until it is connected.

@@ -79,7 +79,7 @@ class OutsideDoorTest : public ::testing::Test {
     ASSERT_TRUE(made) << made.error().message;
     arena_.emplace(std::move(*made));
     ends_.emplace(plan_, *arena_);
-    heap_.emplace(arena_->endpoint(0).heap, arena_->endpoint(0).heap_size);
+    heap_.emplace(*arena_, arena_->endpoint(0));
     sender_.emplace(*arena_, kOut, *heap_);
     receiver_.emplace(*arena_, kIn, 0);
     auto door = OutsideDoor::open(plan_, *arena_, [this](std::vector<OutsideReply> replies) {

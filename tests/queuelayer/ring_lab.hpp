@@ -25,7 +25,7 @@ class Lab {
  public:
   Lab(std::uint32_t receivers, QueueSpec queue)
       : arena_(make(receivers, queue)),
-        heap_(arena_.endpoint(0).heap, arena_.endpoint(0).heap_size),
+        heap_(arena_, arena_.endpoint(0)),
         sender_(arena_, 0, heap_) {
     for (std::uint32_t r = 1; r <= receivers; ++r) {
       receivers_.push_back(std::make_unique<BlockingReceiver>(arena_, 0, r));

@@ -39,7 +39,7 @@ constexpr Fate kLives{~std::uint64_t{0}, 0};
 enum Exit : int { kFine = 0, kWrong = 1, kHangs = 2 };
 
 int send_all(const Arena& arena, Story& story, const Fate& fate) {
-  SenderHeap heap(arena.endpoint(0).heap, arena.endpoint(0).heap_size);
+  SenderHeap heap(arena, arena.endpoint(0));
   ShelfWriter writer(arena, 0, heap);
   Waiter waiter(arena.endpoint(0), arena.header().clock);
   for (std::uint64_t n = 0; n < kMessages; ++n) {

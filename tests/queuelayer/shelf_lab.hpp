@@ -38,7 +38,7 @@ class ShelfLab {
  public:
   explicit ShelfLab(QueueSpec queue, std::uint32_t receivers = 1, RankRule rank = {})
       : arena_(make(on_shelf(std::move(queue)), receivers)),
-        heap_(arena_.endpoint(0).heap, arena_.endpoint(0).heap_size),
+        heap_(arena_, arena_.endpoint(0)),
         writer_(std::make_unique<ShelfWriter>(arena_, 0, heap_, std::move(rank))) {
     for (std::uint32_t r = 1; r <= receivers; ++r) {
       readers_.push_back(std::make_unique<ShelfReader>(arena_, 0, r));

@@ -20,7 +20,7 @@ class Pair {
   explicit Pair(QueueSpec queue, std::uint32_t receivers = 1)
       : here_(arena(0, queue, receivers)),
         there_(arena(1, queue, receivers)),
-        sender_heap_(here_.endpoint(0).heap, here_.endpoint(0).heap_size),
+        sender_heap_(here_, here_.endpoint(0)),
         link_heap_(there_.endpoint(there_.header().link).heap,
                    there_.endpoint(there_.header().link).heap_size),
         writer_(here_, 0, sender_heap_),

@@ -220,7 +220,7 @@ TEST(ShelfMemory, AllComesBack) {
 
 TEST(ShelfMemory, OfASharedBlockIsFreedByTheLastQueue) {
   auto arena = *Arena::create(plan_of(3, {{0, {1}, on_shelf({})}, {0, {2}, on_shelf({})}}));
-  SenderHeap heap(arena.endpoint(0).heap, arena.endpoint(0).heap_size);
+  SenderHeap heap(arena, arena.endpoint(0));
   ShelfWriter writers[] = {{arena, 0, heap}, {arena, 1, heap}};
   ShelfReader readers[] = {{arena, 0, 1}, {arena, 1, 2}};
   const auto message = pattern(5, 1000);

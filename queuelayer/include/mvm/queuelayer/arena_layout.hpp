@@ -12,7 +12,7 @@
 namespace mvm::queue {
 
 inline constexpr std::uint64_t kArenaMagic = 0x31'61'6e'65'72'61'6d'76;  // "vmarena1"
-inline constexpr std::uint32_t kLayoutVersion = 4;
+inline constexpr std::uint32_t kLayoutVersion = 5;
 inline constexpr std::size_t kLine = 64;  ///< a cache line; x86-64 and most others
 
 using Offset = std::uint64_t;

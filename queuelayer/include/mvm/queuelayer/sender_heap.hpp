@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 
+#include <mvm/queuelayer/arena.hpp>
 #include <mvm/queuelayer/arena_layout.hpp>
 
 namespace mvm::queue {
@@ -17,7 +18,13 @@ namespace mvm::queue {
 /// was touched before is used again. Thread safe.
 class SenderHeap {
  public:
-  SenderHeap(Offset at, std::uint64_t size);
+  /// `base`: where the arena is mapped, if memory that nobody has is to be a red zone.
+  SenderHeap(Offset at, std::uint64_t size, std::byte* base = nullptr);
+  /// The heap of an endpoint of the arena, which must outlive it.
+  SenderHeap(const Arena& arena, const EndpointRecord& endpoint);
+  ~SenderHeap();
+  SenderHeap(const SenderHeap&) = delete;
+  SenderHeap& operator=(const SenderHeap&) = delete;
 
   /// `length` bytes, aligned to a cache line; nothing when no block is large enough.
   [[nodiscard]] std::optional<Offset> allocate(std::uint64_t length);
@@ -25,6 +32,11 @@ class SenderHeap {
   [[nodiscard]] bool could_allocate(std::uint64_t length) const;
 
  private:
+  void set_zones(Offset at, std::uint64_t length, std::uint64_t taken);
+
+  std::byte* const base_;
+  const Offset begin_;
+  Offset touched_until_;  ///< no zone lies behind
   mutable std::mutex mutex_;
   std::map<Offset, std::uint64_t> gaps_;  ///< free blocks by position: never adjacent, never empty
 };
