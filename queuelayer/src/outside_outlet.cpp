@@ -101,7 +101,7 @@ bool OutsideOutlet::fill(Session& session, Replies& replies) {
     send_some(session, stream);
   }
   if (stream.empty()) return false;
-  replies.push_back(control::OutsideData{session.number, std::move(stream)});
+  replies.emplace_back(control::OutsideData{session.number, std::move(stream)});
   return true;
 }
 
