@@ -77,7 +77,7 @@ class BlockingSender {
   QueueWriter writer_;
 };
 
-enum class Received { kMessage, kNothing, kEnd, kCorrupt, kTimedOut };
+enum class Received { kMessage, kNothing, kEnd, kCorrupt, kCut, kTimedOut };
 
 class BlockingReceiver {
  public:
@@ -91,10 +91,12 @@ class BlockingReceiver {
       Piece piece;
       do {
         const auto taken = take(piece);
+        if (taken == Received::kCut) break;
         if (taken != Received::kMessage) return taken;
         message.append(reinterpret_cast<const char*>(piece.data), piece.length);
         reader_.give_back(piece.cookie, piece.more);
       } while (piece.more);
+      if (piece.more) continue;  // it comes again
       if (message.size() == piece.message_length) return Received::kMessage;
       return Received::kCorrupt;
     }
@@ -110,6 +112,8 @@ class BlockingReceiver {
           return Received::kMessage;
         case Taken::kCorrupt:
           return Received::kCorrupt;
+        case Taken::kCut:
+          return Received::kCut;
         case Taken::kNothing:
           break;  // a competitor was quicker, or the end
       }
