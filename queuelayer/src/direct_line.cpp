@@ -16,8 +16,9 @@ namespace {
 constexpr std::int64_t kGatherNs = 3'000;
 /// What has gathered leaves after this time, when the job's threads do nothing for it.
 constexpr std::int64_t kLeaveByNs = 50'000;
-/// What was given back is told by a look after this time, when it was not worth it before.
-constexpr std::int64_t kTellAfterNs = 100'000;
+/// What was given back is told with messages that leave; or by a look after this time, when it was
+/// not worth it before.
+constexpr std::int64_t kTellAfterNs = 150'000;
 /// The same when the task does not wait: then another thread has to be woken for it.
 constexpr std::int64_t kTellAtLastNs = 1'000'000;
 /// Reads in one look.
@@ -27,6 +28,16 @@ constexpr int kReadsPerLook = 4;
 EndpointRecord& nobody() {
   static EndpointRecord endpoint{};
   return endpoint;
+}
+
+ssize_t write_some(int socket, std::span<iovec> parts) {
+  if (parts.size() == 1) {
+    return ::send(socket, parts[0].iov_base, parts[0].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 }  // namespace
@@ -62,7 +73,7 @@ bool DirectLine::look() {
   {
     const std::scoped_lock lock(in_mutex_);
     bool moved = false;
-    for (int reads = 0; reads < kReadsPerLook && read_some(); ++reads) moved = true;
+    for (int reads = 0; reads < kReadsPerLook && read_some(moved); ++reads) continue;
     if (is_over() ? was_settled_ : !moved) return false;
     was_settled_ = is_over();
     if (in_ != nullptr && !in_over_) {
@@ -75,8 +86,8 @@ bool DirectLine::look() {
   return true;
 }
 
-/// True when something came.
-bool DirectLine::read_some() {
+/// True when there may be more. `moved` is raised when something came.
+bool DirectLine::read_some(bool& moved) {
   if (is_over()) return false;
   const auto room = intake_->room();
   const auto got = ::recv(socket_.get(), room.data(), room.size(), MSG_DONTWAIT);
@@ -85,7 +96,8 @@ bool DirectLine::read_some() {
     end_line();
     return false;
   }
-  return true;
+  moved = true;
+  return static_cast<std::size_t>(got) == room.size();
 }
 
 void DirectLine::end_bringing() {
@@ -128,17 +140,24 @@ void DirectLine::give_back(std::uint64_t cookie, bool more) {
               intake_->released_bytes() - told_bytes_ >= in_->byte_capacity / 4;
     if (awaited) told_bytes_ = intake_->released_bytes();
   }
-  if (awaited) return pump();
-  if (untold_since_ns_.load(std::memory_order_relaxed) != 0) return;
-  const auto now_ns = monotonic_ns();
-  untold_since_ns_.store(now_ns, std::memory_order_relaxed);
-  alarm_.ring_by(now_ns + kTellAtLastNs);
+  if (untold_since_ns_.load(std::memory_order_seq_cst) == 0) {
+    const auto now_ns = monotonic_ns();
+    untold_since_ns_.store(now_ns, std::memory_order_seq_cst);
+    if (!awaited) alarm_.ring_by(now_ns + kTellAtLastNs);
+  }
+  if (awaited) tell(true);
 }
 
 void DirectLine::tell(bool at_once) {
   const auto since_ns = untold_since_ns_.load(std::memory_order_relaxed);
   if (since_ns == 0 || (!at_once && monotonic_ns() - since_ns < kTellAfterNs)) return;
   pump();
+}
+
+void DirectLine::tell_in_time() {
+  tell(false);
+  const auto since_ns = untold_since_ns_.load(std::memory_order_seq_cst);
+  if (since_ns != 0) alarm_.ring_by(since_ns + kTellAtLastNs);
 }
 
 std::uint64_t DirectLine::taken() {
@@ -174,7 +193,9 @@ void DirectLine::on_sent() {
     return ring(*link_);
   }
   if (now_ns - pumped_ns_.load(std::memory_order_relaxed) >= kGatherNs && !is_stuck()) {
-    pump();
+    const std::scoped_lock lock(out_mutex_);
+    write_all();
+    pumped_ns_.store(monotonic_ns(), std::memory_order_relaxed);
   } else {
     alarm_.ring_by(now_ns + kLeaveByNs);
   }
@@ -193,9 +214,10 @@ void DirectLine::pump() {
 
 /// What was released and has not been told.
 std::optional<std::uint64_t> DirectLine::untold() {
-  untold_since_ns_.store(0, std::memory_order_relaxed);
+  if (untold_since_ns_.load(std::memory_order_relaxed) == 0) return {};
+  untold_since_ns_.store(0, std::memory_order_seq_cst);
   const auto released = released_.load(std::memory_order_seq_cst);
-  if (in_ == nullptr || released == told_.load(std::memory_order_relaxed)) return {};
+  if (released == told_.load(std::memory_order_relaxed)) return {};
   told_.store(released, std::memory_order_relaxed);
   return released;
 }
@@ -214,11 +236,7 @@ void DirectLine::write_all() {
         break;
       }
     }
-    const auto parts = outgoing_.parts();
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = parts.size();
-    const auto put = ::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto put = write_some(socket_.get(), outgoing_.parts());
     if (put >= 0) {
       outgoing_.advance(static_cast<std::size_t>(put));
     } else if (errno == EAGAIN) {
@@ -228,10 +246,9 @@ void DirectLine::write_all() {
     }
   }
   if (is_over()) end_carrying();
-  unsent_.store(stuck, std::memory_order_seq_cst);
-  if (stuck_.exchange(stuck, std::memory_order_relaxed) != stuck && stuck) {
-    alarm_.ring_by(monotonic_ns());
-  }
+  if (stuck || is_over()) unsent_.store(stuck && !is_over(), std::memory_order_seq_cst);
+  const bool was_stuck = stuck_.exchange(stuck, std::memory_order_relaxed);
+  if (stuck && !was_stuck) alarm_.ring_by(monotonic_ns());
 }
 
 void DirectLine::take_news(std::uint64_t news) {

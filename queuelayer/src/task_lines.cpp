@@ -6,13 +6,15 @@
 #include <sys/eventfd.h>
 
 #include <array>
+#include <utility>
 
 #include <mvm/queuelayer/line_handover.hpp>
 
 namespace mvm::queue {
 namespace {
 
-/// Up to so many lines are read one by one in a look.
+/// Up to so many lines are read one by one in a look, and watched only while a thread sleeps: each
+/// arrival at a socket that is watched costs its sender time.
 constexpr std::size_t kReadUnasked = 2;
 
 /// The attendant is no place for the handlers of the job.
@@ -61,13 +63,13 @@ DirectLine& TaskLines::add(UniqueFd socket) {
   lines_.push_back(std::make_unique<DirectLine>(arena_, std::move(socket), alarm_));
   DirectLine& line = *lines_.back();
   watch_also(events_, line.descriptor(), EPOLLRDHUP, &line);
-  watch_also(arrivals_, line.descriptor(), EPOLLIN, &line);
   return line;
 }
 
 void TaskLines::start() {
   const SignalsBlocked blocked;
   endpoint_.attendants.fetch_add(1, std::memory_order_relaxed);
+  if (lines_.size() > kReadUnasked) watch_arrivals();
   thread_ = std::thread([this] { attend(); });
 }
 
@@ -95,16 +97,35 @@ bool TaskLines::read_lines() {
   return moved;
 }
 
-/// Of one that is over, the end would be told again and again.
 void TaskLines::before_sleep() {
-  for (const auto& line : lines_) {
-    line->tell(true);
-    if (!line->is_over()) continue;
-    if (line->look()) ring(endpoint_);
-    ::epoll_ctl(arrivals_.get(), EPOLL_CTL_DEL, line->descriptor(), nullptr);
-  }
+  for (const auto& line : lines_) line->tell(true);
+  const std::scoped_lock lock(watching_);
+  watch_arrivals();
   epoll_event event{.events = EPOLLIN | EPOLLONESHOT, .data = {.ptr = &arrivals_}};
   ::epoll_ctl(events_.get(), EPOLL_CTL_MOD, arrivals_.get(), &event);
+}
+
+/// Of one that is over, the end would be told again and again.
+void TaskLines::watch_arrivals() {
+  const bool begins = !std::exchange(watches_, true);
+  for (const auto& line : lines_) {
+    if (line->is_over()) {
+      ::epoll_ctl(arrivals_.get(), EPOLL_CTL_DEL, line->descriptor(), nullptr);
+    } else if (begins) {
+      watch_also(arrivals_, line->descriptor(), EPOLLIN, line.get());
+    }
+  }
+}
+
+/// Another thread that sleeps is rung, and watches again.
+void TaskLines::after_sleeps() {
+  if (lines_.size() > kReadUnasked) return;
+  const std::scoped_lock lock(watching_);
+  if (!std::exchange(watches_, false)) return;
+  for (const auto& line : lines_) {
+    ::epoll_ctl(arrivals_.get(), EPOLL_CTL_DEL, line->descriptor(), nullptr);
+  }
+  ring(endpoint_);
 }
 
 void TaskLines::attend() {
@@ -129,16 +150,18 @@ void TaskLines::serve() {
   alarm_.reset();
   for (const auto& line : lines_) {
     if (line->has_unsent()) line->pump();
-    line->tell(true);
+    line->tell_in_time();
     if (line->is_stuck()) watch(*line, EPOLLRDHUP | EPOLLOUT);
   }
 }
 
 void TaskLines::on_event(DirectLine& line, std::uint32_t events) {
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    // What came before is all there, and its sender waits to hear how much that was.
     line.on_hang_up();
+    while (!line.is_over() && line.look()) continue;
     ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, line.descriptor(), nullptr);
-    return;
+    return ring(endpoint_);
   }
   line.pump();
   if (!line.is_stuck()) watch(line, EPOLLRDHUP);

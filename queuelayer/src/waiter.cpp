@@ -25,7 +25,7 @@ constexpr std::uint32_t kYieldRounds = 3;
 /// woken.
 constexpr std::int64_t kLinkNs = 200'000;
 /// Where looking does what the link's threads do elsewhere, they rarely need the core.
-constexpr std::uint32_t kLooksBeforeYield = 8;
+constexpr std::uint32_t kLooksBeforeYield = 16;
 /// The kernel may be out of memory for a fence; then a wake-up may be missed.
 constexpr std::int64_t kNapWithoutFence = 1'000'000;
 /// The clock may be stopped and started by others, so no sleep relies on it for longer than this.

@@ -58,6 +58,8 @@ class DirectLine {
   [[nodiscard]] bool is_stuck() const { return stuck_.load(std::memory_order_relaxed); }
   /// Tells what was given back, if that has waited for long enough; or at once, before a sleep.
   void tell(bool at_once);
+  /// The same, and sets the alarm for what has not waited for long.
+  void tell_in_time();
   /// The other end has hung up: nobody takes anything more. What came is still to be read.
   void on_hang_up();
   /// Nothing more passes over it. Idempotent.
@@ -89,7 +91,7 @@ class DirectLine {
   [[nodiscard]] Straight straight();
 
  private:
-  [[nodiscard]] bool read_some();
+  [[nodiscard]] bool read_some(bool& moved);
   void end_bringing();
   void write_all();
   [[nodiscard]] std::optional<std::uint64_t> untold();
@@ -113,7 +115,7 @@ class DirectLine {
   std::atomic<bool> ending_{false};
   std::atomic<std::int64_t> pumped_ns_{0};
   std::atomic<std::uint64_t> released_{0};  ///< messages that came, were given back, all before too
-  std::atomic<std::int64_t> untold_since_ns_{0};
+  std::atomic<std::int64_t> untold_since_ns_{0};  ///< 0: all was told
 
   std::mutex in_mutex_;  ///< of the intake. Before the other one
   std::optional<LineIntake> intake_;

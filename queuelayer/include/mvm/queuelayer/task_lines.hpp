@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -31,6 +32,7 @@ class TaskLines final : public Attendant {
 
   void look() override;
   void before_sleep() override;
+  void after_sleeps() override;
 
  private:
   void attend();
@@ -38,6 +40,7 @@ class TaskLines final : public Attendant {
   void on_event(DirectLine& line, std::uint32_t events);
   void watch(DirectLine& line, std::uint32_t events);
   [[nodiscard]] bool read_lines();
+  void watch_arrivals();
 
   const Arena& arena_;
   EndpointRecord& endpoint_;
@@ -45,7 +48,9 @@ class TaskLines final : public Attendant {
   std::vector<std::unique_ptr<DirectLine>> lines_;
   UniqueFd events_;    ///< what the attendant waits for
   UniqueFd arrivals_;  ///< one of them, while a thread sleeps: lines with something to read
-  UniqueFd end_;       ///< an eventfd
+  std::mutex watching_;
+  bool watches_ = false;  ///< `arrivals_` has all lines that are not over
+  UniqueFd end_;          ///< an eventfd
   std::atomic<bool> ending_{false};
   std::thread thread_;
 };

@@ -116,8 +116,10 @@ class Attendant {
   /// Before each look at what is waited for.
   virtual void look() = 0;
   /// The thread is going to sleep: whatever makes `look` worth calling must ring the endpoint from
-  /// now on. Another look follows.
+  /// now on, once. Another look follows.
   virtual void before_sleep() = 0;
+  /// The thread has slept for the last time; perhaps it did not at all.
+  virtual void after_sleeps() = 0;
 };
 
 /// Waits on an endpoint's doorbell until a condition holds.
@@ -184,6 +186,7 @@ class Waiter {
 
   template <typename Ready, typename BeforeSleep>
   bool wait_asleep(Ready& ready, std::int64_t deadline_ns, BeforeSleep&& before_sleep) {
+    const AttendedSleep attended(attendant_);
     for (;;) {
       const auto bell = endpoint_.bell.load(std::memory_order_acquire);
       const Sleeper sleeper(endpoint_);
@@ -240,6 +243,19 @@ class Waiter {
     Pace pace_;
     std::uint32_t rounds_ = 0;
     std::int64_t until_ns_ = 0;
+  };
+
+  class AttendedSleep {
+   public:
+    explicit AttendedSleep(Attendant* attendant) : attendant_(attendant) {}
+    ~AttendedSleep() {
+      if (attendant_ != nullptr) attendant_->after_sleeps();
+    }
+    AttendedSleep(const AttendedSleep&) = delete;
+    AttendedSleep& operator=(const AttendedSleep&) = delete;
+
+   private:
+    Attendant* attendant_;
   };
 
   /// Counted among the sleepers, with the fence of the protocol.
