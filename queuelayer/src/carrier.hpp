@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <mvm/base/result.hpp>
+#include <mvm/base/unique_fd.hpp>
 #include <mvm/queuelayer/wiring_plan.hpp>
 
 #include "link_watcher.hpp"
@@ -28,6 +29,12 @@ class Carrier {
     virtual void on_parcel(std::uint32_t machine, std::string_view head, std::string_view tail) = 0;
     /// A new connection to the machine stands.
     virtual void on_connected(std::uint32_t machine) = 0;
+    /// The machine asks for a direct line of this channel (its id). False to refuse it.
+    virtual bool wants_line(std::uint32_t machine, std::uint64_t channel) = 0;
+    /// It stands: nothing has passed over it.
+    virtual void on_line(std::uint32_t machine, std::uint64_t channel, UniqueFd socket) = 0;
+    /// One that this machine has asked for does not.
+    virtual void on_no_line(std::uint32_t machine, std::uint64_t channel) = 0;
   };
 
   Carrier() = default;
@@ -48,6 +55,11 @@ class Carrier {
 
   /// Nothing was heard for too long, or it made no sense: makes the connection anew.
   virtual void reconnect(std::uint32_t machine) = 0;
+  /// Asks a machine of a lower number for the direct line of a channel; once for each.
+  virtual void ask_for_line(std::uint32_t machine, std::uint64_t channel) = 0;
+  /// True until all that were asked for stand, or do not.
+  [[nodiscard]] virtual bool asks_for_lines() const = 0;
+
   /// Every machine has found this one: removes the name of a unix socket.
   virtual void forget_name() = 0;
   /// Connections that were turned away, because they did not prove to be of the group.

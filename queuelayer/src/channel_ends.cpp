@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <mvm/queuelayer/channel_ends.hpp>
 
+#include <algorithm>
 #include <set>
 
 #include <mvm/queuelayer/endpoint_numbers.hpp>
@@ -49,12 +50,21 @@ ShelfSlot* ChannelEnds::shelf_slots(const Channel& channel) const {
   return reinterpret_cast<ShelfSlot*>(arena_.base() + channel.slots);
 }
 
+/// Where the task had a direct line, the link goes on.
+void ChannelEnds::end_line(std::uint32_t number) {
+  auto& line = arena_.channel(number).line;
+  if (line.load(std::memory_order_acquire) == LineState::kNone) return;
+  line.store(LineState::kOver, std::memory_order_release);
+  ring(arena_.endpoint(link_endpoint(plan_)));
+}
+
 void ChannelEnds::task_ended(std::uint32_t task, bool died) {
   for (const auto& port : plan_.tasks[task].ports) {
     for (const auto& group : port.sends) {
       for (const auto number : group.channels) {
         Channel& channel = channels_[number];
         channel.sender_died |= died;
+        end_line(number);
         arena_.channel(number).sender_closed.store(1, std::memory_order_release);
         for (const auto receiver : channel.receivers) ring(arena_.endpoint(receiver));
       }
@@ -62,6 +72,7 @@ void ChannelEnds::task_ended(std::uint32_t task, bool died) {
     for (const auto number : port.receives) {
       Channel& channel = channels_[number];
       if (died) ++channel.receivers_died;
+      end_line(number);
       if (channel.receivers.size() > 1) undo_taken(number, task);
       receiver_gone(number);
     }
@@ -94,13 +105,21 @@ void ChannelEnds::undo_taken(std::uint32_t number, std::uint32_t endpoint) {
 /// Messages that no receiver has given back: unread ones, and those that ended receivers held.
 std::uint64_t ChannelEnds::count_unread(std::uint32_t number) const {
   const Channel& channel = channels_[number];
-  if (channel.kind == ChannelKind::kRing) return count_on_tape(number);
+  if (channel.kind == ChannelKind::kRing) return count_on_tape(number) + count_of_line(number);
   std::uint64_t messages = 0;
   for (std::uint32_t i = 0; i < channel.slot_count; ++i) {
     const auto stamp = shelf_slots(channel)[i].stamp.load(std::memory_order_acquire);
     if (!stamp_is_done(stamp)) ++messages;
   }
   return messages;
+}
+
+/// What came over a direct line lies in the receiver's own memory.
+std::uint64_t ChannelEnds::count_of_line(std::uint32_t number) const {
+  const auto& record = arena_.channel(number);
+  const auto released = record.line_released.load(std::memory_order_acquire);
+  const auto received = record.line_received.load(std::memory_order_acquire);
+  return received - std::min(received, released);
 }
 
 std::uint64_t ChannelEnds::count_on_tape(std::uint32_t number) const {

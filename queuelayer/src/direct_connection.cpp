@@ -19,6 +19,11 @@ namespace {
 /// What the end that connects says first: these words, its machine, and whom it wants.
 constexpr std::string_view kGreeting = "mvmlink2";
 constexpr std::size_t kGreetingBytes = kGreeting.size() + 2 * sizeof(std::uint32_t);
+/// Or these, to ask for the direct line of a channel, whose id follows. The answer is one byte.
+constexpr std::string_view kLineGreeting = "mvmline1";
+constexpr std::size_t kLineGreetingBytes = kGreetingBytes + sizeof(std::uint64_t);
+constexpr char kGranted = 1;
+static_assert(kLineGreeting.size() == kGreeting.size());
 /// Before each parcel: the lengths of its head and tail.
 constexpr std::size_t kLengthBytes = 2 * sizeof(std::uint32_t);
 constexpr std::size_t kLargestParcel = kLengthBytes + kLargestParcelHead + kLargestParcelTail;
@@ -45,14 +50,16 @@ int connect_error(int socket) {
 }  // namespace
 
 DirectConnection::DirectConnection(UniqueFd socket, Side side, const TlsKey* key,
-                                   std::uint32_t self, std::optional<std::uint32_t> peer)
+                                   std::uint32_t self, std::optional<std::uint32_t> peer,
+                                   std::optional<std::uint64_t> line)
     : socket_(std::move(socket)),
       side_(side),
       has_key_(key != nullptr),
       encrypts_(key != nullptr && key->use() == TlsKey::Use::kEncrypts),
       shaken_(key == nullptr),
       self_(self),
-      peer_(peer) {
+      peer_(peer),
+      line_(line) {
   if (key != nullptr) {
     tls_ = std::make_unique<TlsStream>(
         *key, socket_.get(),
@@ -64,7 +71,7 @@ DirectConnection::DirectConnection(UniqueFd socket, Side side, const TlsKey* key
 
 DirectConnection::State DirectConnection::advance() {
   if (state_ == State::kOpening) state_ = open_up();
-  if (state_ != State::kOpen) return state_;
+  if (state_ != State::kOpen || line_) return state_;
   flush();
   read_some();
   return state_;
@@ -85,10 +92,23 @@ DirectConnection::State DirectConnection::open_up() {
     shaken_ = true;
   }
   if (side_ == Side::kAccepts) return read_greeting();
-  std::string greeting(kGreetingBytes, '\0');
-  char* at = std::copy(kGreeting.begin(), kGreeting.end(), greeting.data());
+  if (!std::exchange(greeted_, true)) {
+    if (const auto state = greet(); state != State::kOpen) return state;
+  }
+  return line_ ? read_answer() : State::kOpen;
+}
+
+DirectConnection::State DirectConnection::greet() {
+  std::string greeting(line_ ? kLineGreetingBytes : kGreetingBytes, '\0');
+  const auto words = line_ ? kLineGreeting : kGreeting;
+  char* at = std::copy(words.begin(), words.end(), greeting.data());
   put_little(at, self_);
   put_little(at, *peer_);
+  if (line_) {
+    put_little(at, *line_);
+    const auto put = ::send(socket_.get(), greeting.data(), greeting.size(), MSG_NOSIGNAL);
+    return put == static_cast<ssize_t>(greeting.size()) ? State::kOpen : State::kClosed;
+  }
   if (!tls_) {
     out_ = std::move(greeting);
   } else if (!tls_->write(greeting)) {
@@ -109,21 +129,49 @@ bool DirectConnection::go_on_plainly() {
   return true;
 }
 
-DirectConnection::State DirectConnection::read_greeting() {
-  while (in_end_ < kGreetingBytes) {
+/// Nothing when that much is there.
+std::optional<DirectConnection::State> DirectConnection::read_until(std::size_t end) {
+  if (in_.size() < end) in_.resize(end);
+  while (in_end_ < end) {
     std::size_t count = 0;
     const auto moved = read(count);
     if (moved == Moved::kClosed) return State::kRefused;
     if (moved == Moved::kTryLater) return State::kOpening;
     in_end_ += count;
   }
-  if (std::string_view(in_.data(), kGreeting.size()) != kGreeting) return State::kRefused;
+  return {};
+}
+
+DirectConnection::State DirectConnection::read_greeting() {
+  if (const auto state = read_until(kGreetingBytes)) return *state;
+  const std::string_view words(in_.data(), kGreeting.size());
+  const bool is_line = words == kLineGreeting && !tls_;
+  if (!is_line && words != kGreeting) return State::kRefused;
+  if (is_line) {
+    if (const auto state = read_until(kLineGreetingBytes)) return *state;
+    if (in_end_ != kLineGreetingBytes) return State::kRefused;  // it was not granted yet
+  }
   const char* at = in_.data() + kGreeting.size();
   peer_ = get_little<std::uint32_t>(at);
   if (get_little<std::uint32_t>(at) != self_) return State::kRefused;
+  if (is_line) {
+    line_ = get_little<std::uint64_t>(at);
+    return State::kOpen;
+  }
   in_begin_ = kGreetingBytes;
   in_.resize(2 * kLargestParcel);
   return State::kOpen;
+}
+
+DirectConnection::State DirectConnection::read_answer() {
+  char answer = 0;
+  const auto got = ::recv(socket_.get(), &answer, sizeof answer, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return State::kOpening;
+  return got == 1 && answer == kGranted ? State::kOpen : State::kClosed;
+}
+
+bool DirectConnection::grant_line() {
+  return ::send(socket_.get(), &kGranted, sizeof kGranted, MSG_NOSIGNAL) == sizeof kGranted;
 }
 
 void DirectConnection::send(std::string_view head, std::string_view tail) {

@@ -19,14 +19,17 @@ namespace mvm::queue {
 
 /// One connection of the direct carrier: a socket that does not block, from the first packet to the
 /// last. It shakes hands where there is a key, the end that connects says which machine it is, and
-/// then parcels follow, each after the lengths of its parts. One thread.
+/// then parcels follow, each after the lengths of its parts. Or it becomes the direct line of a
+/// channel: then the end that connects names the channel too, and the other end answers. One
+/// thread.
 class DirectConnection {
  public:
   enum class Side { kConnects, kAccepts };
   /// `key` is null for unix sockets, whose other end the kernel vouches for. `peer` is what the end
   /// that connects expects; the other end learns it from the greeting.
+  /// `line` is the channel for which it connects; nothing for parcels, and where it accepts.
   DirectConnection(UniqueFd socket, Side side, const TlsKey* key, std::uint32_t self,
-                   std::optional<std::uint32_t> peer);
+                   std::optional<std::uint32_t> peer, std::optional<std::uint64_t> line = {});
 
   enum class State {
     kOpening,  ///< not yet known who is there
@@ -43,6 +46,13 @@ class DirectConnection {
   /// Of an open connection, or of one that connects.
   [[nodiscard]] std::uint32_t peer() const { return *peer_; }
   [[nodiscard]] SteadyTime since() const { return since_; }
+  /// The channel whose direct line it is; likewise. Where it accepts, it is open when it was asked
+  /// for, and the caller answers, or closes it.
+  [[nodiscard]] std::optional<std::uint64_t> line() const { return line_; }
+  /// False when the other end is gone.
+  [[nodiscard]] bool grant_line();
+  /// Of an open line, which is somebody else's from now on.
+  [[nodiscard]] UniqueFd take_socket() { return std::move(socket_); }
 
   /// True when a parcel can be sent: the socket has not refused anything, and little is gathered.
   [[nodiscard]] bool can_send() const {
@@ -63,7 +73,10 @@ class DirectConnection {
  private:
   [[nodiscard]] State open_up();
   [[nodiscard]] bool go_on_plainly();
+  [[nodiscard]] State greet();
   [[nodiscard]] State read_greeting();
+  [[nodiscard]] State read_answer();
+  [[nodiscard]] std::optional<State> read_until(std::size_t end);
   void read_some();
   [[nodiscard]] Moved read(std::size_t& count);
   [[nodiscard]] Moved write_left(std::string_view tail);
@@ -78,6 +91,8 @@ class DirectConnection {
   bool shaken_;
   std::uint32_t self_;
   std::optional<std::uint32_t> peer_;
+  std::optional<std::uint64_t> line_;
+  bool greeted_ = false;
   State state_ = State::kOpening;
   SteadyTime since_ = now();
   bool ended_ = false;  ///< the socket is gone; what was read before may not be used up

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <mvm/base/result.hpp>
+#include <mvm/base/unique_fd.hpp>
 #include <mvm/queuelayer/arena.hpp>
 #include <mvm/queuelayer/sender_heap.hpp>
 #include <mvm/queuelayer/wiring_plan.hpp>
@@ -20,9 +21,16 @@
 namespace mvm::queue {
 
 /// Whole messages of a channel, as the link has seen them.
+struct LinkTally {
+  std::uint64_t passed = 0;
+  std::uint64_t done = 0;
+};
 struct LinkCount {
   std::atomic<std::uint64_t> passed{0};  ///< outlet: sent. Inlet: arrived
   std::atomic<std::uint64_t> done{0};    ///< of them, those that the receiver's side needs no more
+  [[nodiscard]] LinkTally tally() const {
+    return {passed.load(std::memory_order_acquire), done.load(std::memory_order_acquire)};
+  }
 };
 
 /// What a peer must not say. The link names the machine.
@@ -30,6 +38,9 @@ struct LinkCount {
 /// A queue's memory holds what no sender of ours wrote.
 [[nodiscard]] std::unexpected<Error> overwritten(const Arena& arena, const ChannelRecord& channel);
 [[nodiscard]] std::unexpected<Error> no_room_for_arrival();
+
+/// A direct line's connection, held open so that it can be cut; by both ends that it carries.
+using LineSocket = std::shared_ptr<UniqueFd>;
 
 class LinkOutlet {
  public:
@@ -43,7 +54,7 @@ class LinkOutlet {
   [[nodiscard]] virtual Result<bool> pump(LinkSession& session) = 0;
   /// True when `pump` would do something.
   [[nodiscard]] virtual bool has_work(const LinkSession& session) = 0;
-  /// kReleased, kDone. Errors: kProtocol.
+  /// kReleased, kDone, kLineEnd. Errors: kProtocol; kArena.
   [[nodiscard]] virtual Result<void> on_news(const LinkFrame& frame) = 0;
   /// The receivers there are gone, or the machine. False when that was known.
   virtual bool on_gone() {
@@ -52,9 +63,15 @@ class LinkOutlet {
     return first;
   }
 
+  /// From now on until the line ends, the task at this end carries the channel. Before anything was
+  /// sent.
+  virtual void on_line(const LineSocket&) {}
+  /// Nothing was heard from there for too long.
+  virtual void cut_line() {}
+
   [[nodiscard]] std::uint32_t channel() const { return channel_; }
   [[nodiscard]] std::uint64_t id() const { return id_; }
-  [[nodiscard]] const LinkCount& count() const { return count_; }
+  [[nodiscard]] virtual LinkTally tally() const { return count_.tally(); }
 
  protected:
   /// Sends pieces of what is there until the turn is over. True when something was added.
@@ -98,9 +115,15 @@ class LinkInlet {
   /// True when its sender may be waiting for that.
   [[nodiscard]] virtual bool is_awaited() { return true; }
 
+  /// As for outlets.
+  virtual void on_line(const LineSocket&) {}
+  /// There will be none, though the other machine may believe that it stands.
+  virtual void on_no_line() {}
+  virtual void cut_line() {}
+
   [[nodiscard]] std::uint32_t channel() const { return channel_; }
   [[nodiscard]] std::uint64_t id() const { return id_; }
-  [[nodiscard]] const LinkCount& count() const { return count_; }
+  [[nodiscard]] virtual LinkTally tally() const { return count_.tally(); }
 
  protected:
   /// Tells that nobody receives here any more; once.

@@ -39,6 +39,7 @@ bool for_each_field(Frame& frame, Field&& field) {
       break;
     case LinkKind::kReleased:
     case LinkKind::kDrop:
+    case LinkKind::kLineEnd:
       field(frame.number);
       break;
     case LinkKind::kDone:

@@ -20,6 +20,7 @@ enum class LinkKind : std::uint8_t {
   kEnd = 6,       ///< the sender of the channel will send nothing more
   kGone = 7,      ///< all receivers of the channel on the frame's machine are gone
   kBye = 8,       ///< of no channel: the machine has told all that it will ever tell
+  kLineEnd = 9,   ///< of a ring: `number` whole messages came over its direct line, which is over
 };
 
 struct LinkFrame {

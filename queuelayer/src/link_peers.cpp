@@ -113,6 +113,19 @@ class LinkPeers::Intake : public Carrier::Listener {
     if (auto done = on_frames_(*peer, *frames); !done) error_ = done.error();
   }
 
+  bool wants_line(std::uint32_t machine, std::uint64_t channel) override {
+    const LinkPeer* peer = find(machine);
+    return peer != nullptr && peers_.line_desk_->wants_line(*peer, channel);
+  }
+  void on_line(std::uint32_t machine, std::uint64_t channel, UniqueFd socket) override {
+    if (const LinkPeer* peer = find(machine)) {
+      peers_.line_desk_->on_line(*peer, channel, std::move(socket));
+    }
+  }
+  void on_no_line(std::uint32_t machine, std::uint64_t channel) override {
+    if (const LinkPeer* peer = find(machine)) peers_.line_desk_->on_no_line(*peer, channel);
+  }
+
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
   /// Who sent what was damaged on its way. It comes again, over a connection that may be better.
   [[nodiscard]] const Machines& damaged() const { return damaged_; }
@@ -139,6 +152,11 @@ Result<bool> LinkPeers::receive(const OnFrames& on_frames) {
     for (const auto machine : intake.damaged()) carrier->reconnect(machine);
   }
   return moved;
+}
+
+bool LinkPeers::asks_for_lines() const {
+  return std::ranges::any_of(carriers_,
+                             [](const auto& entry) { return entry.second->asks_for_lines(); });
 }
 
 bool LinkPeers::has_news() const {

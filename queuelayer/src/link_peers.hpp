@@ -56,6 +56,22 @@ class LinkPeers {
                                                                EndpointRecord& bell,
                                                                const GroupClock& clock);
 
+  /// Who deals with direct lines.
+  class LineDesk {
+   public:
+    virtual ~LineDesk() = default;
+    /// A peer asks for the line of this channel (its id). False to refuse it.
+    [[nodiscard]] virtual bool wants_line(const LinkPeer& peer, std::uint64_t channel) = 0;
+    /// It stands, and nothing has passed over it.
+    virtual void on_line(const LinkPeer& peer, std::uint64_t channel, UniqueFd socket) = 0;
+    /// One that was asked for does not.
+    virtual void on_no_line(const LinkPeer& peer, std::uint64_t channel) = 0;
+  };
+  /// Before `receive`; it must outlive the peers.
+  void set_line_desk(LineDesk& desk) { line_desk_ = &desk; }
+  /// Some line was asked for, and neither stands nor will not.
+  [[nodiscard]] bool asks_for_lines() const;
+
   [[nodiscard]] auto all() { return std::views::values(peers_); }
   [[nodiscard]] LinkPeer& at(Transport transport, std::uint32_t machine) {
     return peers_.at({transport, machine});
@@ -89,6 +105,7 @@ class LinkPeers {
                                      const std::set<std::uint32_t>& machines);
 
   const GroupClock& clock_;
+  LineDesk* line_desk_ = nullptr;
   std::map<Transport, std::unique_ptr<Carrier>> carriers_;
   std::unique_ptr<LinkWatcher> watcher_;  ///< gone before the carriers that it watches for
   std::map<std::pair<Transport, std::uint32_t>, LinkPeer> peers_;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rings over a link: messages leave and arrive in order, and are released in order.
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include <mvm/queuelayer/ring_reader.hpp>
@@ -22,11 +25,17 @@ class RingOutlet final : public LinkOutlet {
 
   Result<bool> pump(LinkSession& session) override {
     if (gone_) return false;
-    return send_pieces(session);
+    if (!on_line_) return send_pieces(session);
+    if (is_over()) line_.reset();
+    if (!can_take_over()) return false;
+    if (auto taken = take_over(); !taken) return fail(taken.error());
+    return true;
   }
 
   bool has_work(const LinkSession& session) override {
-    if (gone_ || !session.has_room()) return false;
+    if (gone_) return false;
+    if (on_line_) return can_take_over() || (line_ && is_over());
+    if (!session.has_room()) return false;
     if (in_piece_) return could_send_piece(session);
     if (has_credit() && reader_.available()) return true;
     return !end_sent_ && reader_.ended();
@@ -34,13 +43,32 @@ class RingOutlet final : public LinkOutlet {
 
   /// Counts are totals, so their meaning does not depend on the frames before.
   Result<void> on_news(const LinkFrame& frame) override {
+    if (frame.kind == LinkKind::kLineEnd) return on_line_end(frame.number);
     if (frame.kind != LinkKind::kReleased) return breach("news of another kind of queue");
     if (gone_) return {};
-    for (auto done = count_.done.load(std::memory_order_relaxed); done < frame.number; ++done) {
-      if (kept_.empty() || !kept_.front().whole) return breach("it released more than was sent");
-      release_oldest();
-    }
+    if (!on_line_) return release_until(frame.number);
+    if (!line_end_) return breach("it released beside a direct line");
+    released_there_ = std::max(released_there_, frame.number);
     return {};
+  }
+
+  void on_line(const LineSocket& socket) override {
+    line_ = socket;
+    on_line_ = true;
+  }
+  void cut_line() override {
+    if (line_) ::shutdown(line_->get(), SHUT_RDWR);
+  }
+  bool on_gone() override {
+    line_.reset();
+    return LinkOutlet::on_gone();
+  }
+
+  LinkTally tally() const override {
+    const auto& record = reader_.channel();
+    if (record.line.load(std::memory_order_acquire) != LineState::kOpen) return count_.tally();
+    return {record.enqueued.load(std::memory_order_acquire),
+            record.relayed.load(std::memory_order_acquire)};
   }
 
  private:
@@ -50,6 +78,46 @@ class RingOutlet final : public LinkOutlet {
     std::vector<std::uint64_t> fragments;  ///< cookies
     bool whole = false;
   };
+
+  Result<void> release_until(std::uint64_t total) {
+    for (auto done = count_.done.load(std::memory_order_relaxed); done < total; ++done) {
+      if (kept_.empty() || !kept_.front().whole) return breach("it released more than was sent");
+      release_oldest();
+    }
+    return {};
+  }
+
+  /// May come before the task here has let go, or for a line that did not come to stand here.
+  Result<void> on_line_end(std::uint64_t received) {
+    if (line_end_) return breach("a second end of a direct line");
+    line_end_ = received;
+    return {};
+  }
+
+  /// The task here has let go, and how many messages came over the line is known.
+  [[nodiscard]] bool can_take_over() const { return line_end_ && is_over(); }
+  [[nodiscard]] bool is_over() const {
+    return reader_.channel().line.load(std::memory_order_acquire) == LineState::kOver;
+  }
+
+  /// Goes on where the task has left off: what came over the line is not sent again, but waited
+  /// for.
+  Result<void> take_over() {
+    on_line_ = false;
+    reader_.resume();
+    count_.done.store(reader_.counted(), std::memory_order_release);
+    for (auto n = reader_.counted(); n < *line_end_; ++n) {
+      auto& kept = kept_.emplace_back();
+      for (Piece piece; !kept.whole; kept.whole = !piece.more) {
+        const auto taken = reader_.take(piece);
+        if (taken == Taken::kNothing) return breach("it received more than was sent");
+        if (taken != Taken::kPiece) return overwritten(arena_, reader_.channel());
+        kept.fragments.push_back(piece.cookie);
+      }
+    }
+    count_.passed.store(*line_end_, std::memory_order_release);
+    return release_until(released_there_);
+  }
 
   [[nodiscard]] bool has_credit() const {
     const bool between_messages = kept_.empty() || kept_.back().whole;
@@ -65,6 +133,7 @@ class RingOutlet final : public LinkOutlet {
     switch (reader_.take(piece_)) {
       case Taken::kCorrupt:
         return overwritten(arena_, reader_.channel());
+      case Taken::kCut:
       case Taken::kNothing:
         if (reader_.ended()) tell_end(session);
         return false;
@@ -107,6 +176,10 @@ class RingOutlet final : public LinkOutlet {
   Piece piece_;  ///< the fragment that is being sent
   std::uint64_t piece_sent_ = 0;
   bool in_piece_ = false;
+  LineSocket line_;                        ///< while the task has it
+  bool on_line_ = false;                   ///< the line carries, or what it did is not known
+  std::optional<std::uint64_t> line_end_;  ///< so many messages came over it
+  std::uint64_t released_there_ = 0;       ///< heard while it was not taken over
 };
 
 class RingInlet final : public LinkInlet {
@@ -118,15 +191,40 @@ class RingInlet final : public LinkInlet {
 
   Result<void> on_data(const LinkFrame& frame, const LinkSession&) override {
     if (frame.kind != LinkKind::kPiece) return breach("data for another kind of queue");
+    if (line_ || line_end_) return breach("data beside a direct line");
     if (left_ == 0) return on_first(frame);
     return on_more(frame);
   }
 
   void on_end() override { writer_.close(); }
 
+  void on_line(const LineSocket& socket) override { line_ = socket; }
+  void on_no_line() override { line_end_ = 0; }
+  void cut_line() override {
+    if (line_) ::shutdown(line_->get(), SHUT_RDWR);
+  }
+
+  LinkTally tally() const override {
+    if (!line_is(LineState::kOpen)) return count_.tally();
+    const auto& record = writer_.channel();
+    return {record.line_received.load(std::memory_order_acquire),
+            record.line_released.load(std::memory_order_acquire)};
+  }
+
   bool report(LinkSession& session) override {
     if (!session.has_room()) return false;
     bool told = false;
+    if (line_ && line_is(LineState::kOver)) {
+      line_.reset();
+      line_end_ = over_line_ = writer_.channel().line_received.load(std::memory_order_acquire);
+      count_.passed.store(over_line_, std::memory_order_release);
+    }
+    if (line_) return false;
+    if (line_end_) {
+      session.add({.kind = LinkKind::kLineEnd, .channel = id_, .number = *line_end_});
+      line_end_.reset();
+      told = true;
+    }
     if (const auto released = count_released(); released != told_) {
       told_ = released;
       told_bytes_ = writer_.released_bytes();
@@ -143,6 +241,7 @@ class RingInlet final : public LinkInlet {
 
   /// A quarter of what the queue holds, so that a sender who does not wait never has to.
   bool is_awaited() override {
+    if (line_ || line_end_) return true;
     const auto& channel = writer_.channel();
     return count_released() - told_ >= std::max(channel.capacity / 4, 1u) ||
            writer_.released_bytes() - told_bytes_ >= channel.byte_capacity / 4 ||
@@ -150,17 +249,29 @@ class RingInlet final : public LinkInlet {
   }
 
   bool has_news() override {
-    return count_released() != told_ || (!gone_sent_ && writer_.receiver_closed());
+    if (line_) return line_is(LineState::kOver);
+    return line_end_ || count_released() != told_ || (!gone_sent_ && writer_.receiver_closed());
   }
 
  private:
   /// Messages that the receiver has given back. Where it is gone, the writer has taken back the
   /// unread ones as well; so those that it had received are asked of the receiver's own count.
   [[nodiscard]] std::uint64_t count_released() {
-    const auto released = writer_.released_messages();
+    const auto released = count_released_in_order();
     if (!writer_.receiver_closed()) return released;
     const auto received = writer_.channel().dequeued.load(std::memory_order_acquire);
     return std::clamp(received, told_, count_.passed.load(std::memory_order_relaxed));
+  }
+
+  /// What came over the line comes before what lies on the ring.
+  [[nodiscard]] std::uint64_t count_released_in_order() {
+    const auto on_ring = writer_.released_messages();
+    if (over_line_ == 0) return on_ring;
+    const auto on_line = writer_.channel().line_released.load(std::memory_order_acquire);
+    return on_line < over_line_ ? std::max(on_line, told_) : over_line_ + on_ring;
+  }
+  [[nodiscard]] bool line_is(LineState state) const {
+    return writer_.channel().line.load(std::memory_order_acquire) == state;
   }
 
   /// Writes a message that came in one frame, or begins one: then `left_` says how much is to come.
@@ -200,6 +311,9 @@ class RingInlet final : public LinkInlet {
   std::uint64_t left_ = 0;  ///< bytes to come of a message that has begun
   std::uint64_t told_ = 0;  ///< messages
   std::uint64_t told_bytes_ = 0;
+  LineSocket line_;                        ///< while the direct line carries
+  std::optional<std::uint64_t> line_end_;  ///< to be told: so many messages came over it
+  std::uint64_t over_line_ = 0;
 };
 
 }  // namespace

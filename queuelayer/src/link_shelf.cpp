@@ -129,6 +129,7 @@ class ShelfOutlet final : public LinkOutlet {
       switch (reader_.take(message)) {
         case Taken::kCorrupt:
           return overwritten(arena_, reader_.channel());
+        case Taken::kCut:
         case Taken::kNothing:
           break;  // a competitor was quicker
         case Taken::kPiece:

@@ -14,8 +14,11 @@ constexpr std::int64_t kReportDelayNs = 50'000;
 }  // namespace
 
 LinkSwitchboard::LinkSwitchboard(const WiringPlan& plan, const Arena& arena, LinkPeers& peers,
-                                 ChannelEnds& ends)
+                                 ChannelEnds& ends, std::map<std::uint32_t, UniqueFd> tasks)
     : machine_(plan.machine),
+      arena_(arena),
+      lines_(choose_lines(plan, arena)),
+      tasks_(std::move(tasks)),
       peers_(peers),
       ends_(ends),
       heap_(arena, arena.endpoint(arena.header().link)) {
@@ -57,6 +60,71 @@ void LinkSwitchboard::add_outlets(const Arena& arena, const ChannelSpec& spec,
                              : make_shelf_outlet(arena, channel, credit),
                         &peers_.at(spec.queue.transport, machine)});
   }
+}
+
+void LinkSwitchboard::ask_for_lines() {
+  for (const auto& line : lines_) {
+    if (line.machine > machine_ || !tasks_.contains(line.task)) continue;
+    peers_.at(Transport::kTcp, line.machine).carrier.ask_for_line(line.machine, line.name);
+  }
+}
+
+void LinkSwitchboard::cut_lines(const LinkPeer& peer) {
+  for (auto& [inlet, from] : inlets_) {
+    if (from == &peer) inlet->cut_line();
+  }
+  for (auto& [outlet, to] : outlets_) {
+    if (to == &peer) outlet->cut_line();
+  }
+}
+
+const LineChoice* LinkSwitchboard::find_line(const LinkPeer& peer, std::uint64_t name) const {
+  const auto found = std::ranges::find_if(lines_, [&](const LineChoice& line) {
+    return line.name == name && line.machine == peer.machine;
+  });
+  return found != lines_.end() && tasks_.contains(found->task) ? &*found : nullptr;
+}
+
+LinkInlet* LinkSwitchboard::inlet_of(const LineChoice& line) {
+  if (!line.channels.in) return nullptr;
+  return inlets_[inlet_of_.at(arena_.channel(*line.channels.in).id)].end.get();
+}
+
+LinkOutlet* LinkSwitchboard::outlet_of(const LineChoice& line) {
+  if (!line.channels.out) return nullptr;
+  return outlets_[outlets_of_.at(arena_.channel(*line.channels.out).id).front()].end.get();
+}
+
+bool LinkSwitchboard::wants_line(const LinkPeer& peer, std::uint64_t name) {
+  const LineChoice* line = find_line(peer, name);
+  const auto has_none = [this](std::optional<std::uint32_t> channel) {
+    return !channel ||
+           arena_.channel(*channel).line.load(std::memory_order_acquire) == LineState::kNone;
+  };
+  return line != nullptr && has_none(line->channels.in) && has_none(line->channels.out);
+}
+
+/// The task finds the line when it begins, before it sends or receives anything.
+void LinkSwitchboard::on_line(const LinkPeer& peer, std::uint64_t name, UniqueFd socket) {
+  const LineChoice* line = find_line(peer, name);
+  if (line == nullptr) return;
+  auto* inlet = inlet_of(*line);
+  auto* outlet = outlet_of(*line);
+  if (!hand_line(tasks_.at(line->task).get(), line->channels, socket.get())) {
+    return on_no_line(peer, name);
+  }
+  const auto shared = std::make_shared<UniqueFd>(std::move(socket));
+  for (const auto channel : {line->channels.in, line->channels.out}) {
+    if (!channel) continue;
+    arena_.channel(*channel).line.store(LineState::kOpen, std::memory_order_release);
+  }
+  if (inlet != nullptr) inlet->on_line(shared);
+  if (outlet != nullptr) outlet->on_line(shared);
+}
+
+void LinkSwitchboard::on_no_line(const LinkPeer& peer, std::uint64_t name) {
+  const LineChoice* line = find_line(peer, name);
+  if (auto* inlet = line != nullptr ? inlet_of(*line) : nullptr) inlet->on_no_line();
 }
 
 /// Channels take turns: whoever sent a fragment of a large message goes last in the next round.
@@ -148,6 +216,7 @@ Result<void> LinkSwitchboard::on_frame(LinkPeer& peer, const LinkFrame& frame) {
     case LinkKind::kReleased:
     case LinkKind::kDone:
     case LinkKind::kGone:
+    case LinkKind::kLineEnd:
       return on_news(peer, frame);
     case LinkKind::kBye:
       peer.bye_heard = true;
@@ -205,9 +274,8 @@ LinkOutlet* LinkSwitchboard::find_outlet(const LinkPeer& peer, std::uint64_t cha
 std::vector<LinkFigures::Channel> LinkSwitchboard::figures() const {
   std::vector<LinkFigures::Channel> figures;
   const auto add = [&](const auto& end, const LinkPeer& peer, bool leaves) {
-    const LinkCount& count = end.count();
-    figures.push_back({end.id(), peer.machine, leaves, count.passed.load(std::memory_order_acquire),
-                       count.done.load(std::memory_order_acquire)});
+    const auto tally = end.tally();
+    figures.push_back({end.id(), peer.machine, leaves, tally.passed, tally.done});
   };
   for (const auto& [inlet, peer] : inlets_) add(*inlet, *peer, false);
   for (const auto& [outlet, peer] : outlets_) add(*outlet, *peer, true);

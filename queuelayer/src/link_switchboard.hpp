@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include <mvm/queuelayer/sender_heap.hpp>
 #include <mvm/queuelayer/wiring_plan.hpp>
 
+#include "line_choice.hpp"
 #include "link_channel.hpp"
 #include "link_peers.hpp"
 
@@ -21,11 +24,25 @@ namespace mvm::queue {
 
 /// The link's ends of all channels, and to which peer each belongs: gives every channel its turn,
 /// and every frame to the channel that it speaks of. All calls by the link's thread, but `figures`.
-class LinkSwitchboard {
+class LinkSwitchboard : public LinkPeers::LineDesk {
  public:
   /// One inlet for each channel that arrives here, one outlet for each other machine that a channel
   /// leaves for. Everything given must outlive it.
-  LinkSwitchboard(const WiringPlan& plan, const Arena& arena, LinkPeers& peers, ChannelEnds& ends);
+  /// `tasks`: of each task that may have direct lines, the socket over which it takes them.
+  LinkSwitchboard(const WiringPlan& plan, const Arena& arena, LinkPeers& peers, ChannelEnds& ends,
+                  std::map<std::uint32_t, UniqueFd> tasks);
+
+  /// Asks the machines of lower numbers for the direct lines that tasks here can have. Once, when
+  /// all peers were heard.
+  void ask_for_lines();
+  /// The tasks begin: no line is handed over any more.
+  void end_handing_over() { tasks_.clear(); }
+  [[nodiscard]] bool hands_over() const { return !tasks_.empty(); }
+  /// The peer has been silent for too long, so its direct lines may be dead as well.
+  void cut_lines(const LinkPeer& peer);
+  bool wants_line(const LinkPeer& peer, std::uint64_t name) override;
+  void on_line(const LinkPeer& peer, std::uint64_t name, UniqueFd socket) override;
+  void on_no_line(const LinkPeer& peer, std::uint64_t name) override;
 
   /// Gives every outlet its turn. True when something moved. Errors: kArena.
   [[nodiscard]] Result<bool> pump();
@@ -64,8 +81,15 @@ class LinkSwitchboard {
   [[nodiscard]] LinkInlet* find_inlet(const LinkPeer& peer, std::uint64_t channel);
   [[nodiscard]] LinkOutlet* find_outlet(const LinkPeer& peer, std::uint64_t channel);
   void receivers_gone(LinkOutlet& outlet);
+  /// Null where the peer's machine is not the line's, or it cannot be handed over.
+  [[nodiscard]] const LineChoice* find_line(const LinkPeer& peer, std::uint64_t name) const;
+  [[nodiscard]] LinkInlet* inlet_of(const LineChoice& line);
+  [[nodiscard]] LinkOutlet* outlet_of(const LineChoice& line);
 
   std::uint32_t machine_;  ///< this one
+  const Arena& arena_;
+  std::vector<LineChoice> lines_;  ///< that tasks here can have
+  std::map<std::uint32_t, UniqueFd> tasks_;
   LinkPeers& peers_;
   ChannelEnds& ends_;
   SenderHeap heap_;  ///< of the link's endpoint

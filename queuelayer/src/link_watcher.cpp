@@ -35,6 +35,10 @@ Result<void> LinkWatcher::watch(int fd, For what, std::atomic<bool>& flag) {
   return fail(system_error("watch a socket of the link"));
 }
 
+void LinkWatcher::forget(int fd) {
+  ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
+
 void LinkWatcher::look() {
   take_events(0);
 }

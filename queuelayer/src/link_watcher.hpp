@@ -28,6 +28,9 @@ class LinkWatcher {
   /// `flag` must outlive the watcher. A closed descriptor is forgotten by itself. Any thread.
   [[nodiscard]] Result<void> watch(int fd, For what, std::atomic<bool>& flag);
 
+  /// The descriptor goes to somebody else, who may keep it open.
+  void forget(int fd);
+
   /// Raises the flags of descriptors that have news, without waiting for any.
   void look();
 

@@ -53,6 +53,7 @@ struct MachineLink::State {
   [[nodiscard]] bool has_work();
   [[nodiscard]] bool wait_awake(std::int64_t due_ns);
   void greet();
+  void expect_nobody();
   void look_for_silence();
   void settle_down();
   void say_settled();
@@ -63,7 +64,10 @@ struct MachineLink::State {
   Listener listener;
   std::unique_ptr<LinkPeers> peers;
   std::unique_ptr<LinkSwitchboard> switchboard;
+  bool lines_asked_for = false;
   bool connected_told = false;
+  std::atomic<bool> begun{false};
+  bool begun_seen = false;
 
   std::atomic<bool> ending{false};
   std::atomic<bool> settling{false};
@@ -86,12 +90,14 @@ MachineLink::MachineLink(std::unique_ptr<State> state) : state_(std::move(state)
 Result<std::unique_ptr<MachineLink>> MachineLink::open(const WiringPlan& plan, const Arena& arena,
                                                        ChannelEnds& ends,
                                                        std::chrono::milliseconds patience,
-                                                       Listener listener) {
+                                                       Listener listener, TaskSockets tasks) {
   auto state = std::make_unique<State>(plan, arena, std::move(listener));
   auto peers = LinkPeers::open(plan, state->bell, state->clock);
   if (!peers) return fail(peers.error());
   state->peers = std::move(*peers);
-  state->switchboard = std::make_unique<LinkSwitchboard>(plan, arena, *state->peers, ends);
+  state->switchboard =
+      std::make_unique<LinkSwitchboard>(plan, arena, *state->peers, ends, std::move(tasks));
+  state->peers->set_line_desk(*state->switchboard);
   state->thread = std::thread([s = state.get(), patience] { s->work(patience); });
   return std::unique_ptr<MachineLink>(new MachineLink(std::move(state)));
 }
@@ -100,6 +106,11 @@ MachineLink::~MachineLink() {
   state_->ending = true;
   ring_slowly(state_->bell);
   if (state_->thread.joinable()) state_->thread.join();
+}
+
+void MachineLink::begin() {
+  state_->begun = true;
+  ring_slowly(state_->bell);
 }
 
 bool MachineLink::settle(std::chrono::milliseconds patience) {
@@ -188,23 +199,31 @@ Result<bool> MachineLink::State::work_once() {
   bool moved = *received || *pumped;
   moved |= switchboard->report(settling ? kNever : group_now_ns(clock));
   look_for_silence();
+  if (begun && !std::exchange(begun_seen, true)) expect_nobody();
   if (settling) settle_down();
   moved |= peers->flush();
   return moved;
 }
 
 bool MachineLink::State::has_work() {
-  if (peers->has_news() || switchboard->has_work()) return true;
+  if (peers->has_news() || switchboard->has_work() || begun != begun_seen) return true;
   if (!settling) return false;
   return std::ranges::any_of(peers->all(), [](const LinkPeer& peer) { return !peer.bye_said; });
 }
 
 void MachineLink::State::greet() {
   if (!peers->all_heard()) return;
+  if (!std::exchange(lines_asked_for, true)) switchboard->ask_for_lines();
+  if (peers->asks_for_lines()) return;
   connected_told = true;
-  peers->forget_names();
+  if (!switchboard->hands_over()) peers->forget_names();
   peers->expect_life();
   listener.connected();
+}
+
+void MachineLink::State::expect_nobody() {
+  switchboard->end_handing_over();
+  peers->forget_names();
 }
 
 void MachineLink::State::look_for_silence() {
@@ -212,9 +231,13 @@ void MachineLink::State::look_for_silence() {
   for (auto& peer : peers->all()) {
     if (peer.lost) continue;
     // One that has said bye may not have heard what this machine has still to say.
-    if (peer.session.suspects(now) && !peer.is_at_rest()) peer.carrier.reconnect(peer.machine);
+    if (peer.session.suspects(now) && !peer.is_at_rest()) {
+      peer.carrier.reconnect(peer.machine);
+      switchboard->cut_lines(peer);
+    }
     if (peer.bye_heard || !connected_told || !peer.session.expired(now)) continue;
     peer.lost = true;
+    switchboard->cut_lines(peer);
     switchboard->end_streams(peer);
     listener.failed(Error{
         ErrorCode::kTransport,

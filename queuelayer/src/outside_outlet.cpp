@@ -159,6 +159,7 @@ OutsideOutlet::Source* OutsideOutlet::next_source() {
 bool OutsideOutlet::take_from(Source& source, Held& held) {
   Piece piece;
   switch (source.reader.take(piece)) {
+    case Taken::kCut:
     case Taken::kNothing:
       return false;
     case Taken::kCorrupt:

@@ -4,7 +4,7 @@
 namespace mvm::queue {
 
 QueueReader::QueueReader(const Arena& arena, std::uint32_t channel, std::uint32_t self, bool relay)
-    : channel_(&arena.channel(channel)) {
+    : channel_(&arena.channel(channel)), number_(channel) {
   if (channel_->kind == ChannelKind::kRing) {
     ring_.emplace(arena, channel, relay);
   } else {
@@ -27,7 +27,13 @@ Taken QueueReader::take_shelf(Piece& piece) {
   return taken;
 }
 
+void QueueReader::give_back_to_line(std::uint64_t cookie, bool more) {
+  line_->give_back(cookie, more);
+  if (!more) ring_->count_one();
+}
+
 void QueueReader::close() {
+  if (line_ != nullptr) line_->break_off();
   ring_ ? ring_->close() : shelf_->close();
 }
 

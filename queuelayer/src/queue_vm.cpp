@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,12 +26,14 @@
 #include <mvm/queuelayer/arena.hpp>
 #include <mvm/queuelayer/channel_ends.hpp>
 #include <mvm/queuelayer/control_protocol.hpp>
+#include <mvm/queuelayer/line_handover.hpp>
 #include <mvm/queuelayer/machine_link.hpp>
 #include <mvm/queuelayer/outside_door.hpp>
 #include <mvm/queuelayer/task_supervisor.hpp>
 #include <mvm/queuelayer/wait_watch.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
+#include "line_choice.hpp"
 #include "vm_mailbox.hpp"
 
 namespace mvm::queue {
@@ -114,6 +117,7 @@ struct QueueVm::State {
   bool somebody_ended = false;
   std::unique_ptr<WaitWatch> watch;
   std::unique_ptr<MachineLink> link;
+  std::map<std::uint32_t, UniqueFd> task_ends_of_lines;  ///< until the tasks are started
   std::unique_ptr<OutsideDoor> door;
 
   void send(const control::Message& message) {
@@ -135,6 +139,7 @@ struct QueueVm::State {
   void start(WiringPlan&& received);
   [[nodiscard]] Result<void> set_up();
   [[nodiscard]] Result<void> open_link();
+  [[nodiscard]] MachineLink::TaskSockets make_line_sockets();
   [[nodiscard]] Result<void> open_door();
   void ready_when_linked();
   void tell_of_ends();
@@ -256,6 +261,7 @@ void QueueVm::State::on_message(control::Message&& message) {
   } else if (std::holds_alternative<control::Release>(message) && phase == Phase::kReady) {
     phase = Phase::kRunning;
     supervisor->released();
+    if (link) link->begin();
     set_gate(arena->header(), Gate::kOpen);
     end_when_all_ended();
   } else if (auto* stop = std::get_if<control::Stop>(&message)) {
@@ -334,6 +340,7 @@ Result<void> QueueVm::State::set_up() {
   };
   supervisor =
       std::make_unique<TaskSupervisor>(plan, arena->descriptor(), is_follower, std::move(listener));
+  for (auto& [task, socket] : task_ends_of_lines) supervisor->give_lines(task, std::move(socket));
   for (std::uint32_t task = 0; task < plan.tasks.size(); ++task) {
     const auto pid = supervisor->start(task);
     if (!pid) return fail(pid.error());
@@ -343,13 +350,27 @@ Result<void> QueueVm::State::set_up() {
   return {};
 }
 
+/// A task without any goes on without direct lines.
+MachineLink::TaskSockets QueueVm::State::make_line_sockets() {
+  MachineLink::TaskSockets sockets;
+  for (const auto& line : choose_lines(plan, *arena)) {
+    if (sockets.contains(line.task)) continue;
+    auto pair = make_lines_pair();
+    if (!pair) break;
+    sockets[line.task] = std::move(pair->queue_vm);
+    task_ends_of_lines[line.task] = std::move(pair->task);
+  }
+  return sockets;
+}
+
 /// The link connects while the tasks are being started.
 Result<void> QueueVm::State::open_link() {
   MachineLink::Listener listener;
   listener.connected = [this] { mailbox.link_connected(); };
   listener.failed = [this](Error error) { mailbox.link_failed(std::move(error)); };
   listener.settled = [this] { mailbox.link_settled(); };
-  auto opened = MachineLink::open(plan, *arena, *ends, kLinkPatience, std::move(listener));
+  auto opened = MachineLink::open(plan, *arena, *ends, kLinkPatience, std::move(listener),
+                                  make_line_sockets());
   if (!opened) return fail(opened.error());
   link = std::move(*opened);
   return {};

@@ -43,6 +43,12 @@ void RingReader::give_back_out_of_order(std::uint64_t cookie) {
   }
 }
 
+void RingReader::resume() {
+  const auto released = channel_->released.load(std::memory_order_acquire);
+  next_ = taken_ = released_ = released - released % tape::kUnit;
+  dequeued_ = counter_->load(std::memory_order_acquire);
+}
+
 void RingReader::close() {
   channel_->receiver_closed.store(1, std::memory_order_release);
   ring(*sender_);

@@ -14,6 +14,7 @@
 #include <mvm/base/file.hpp>
 #include <mvm/base/log.hpp>
 #include <mvm/base/subprocess.hpp>
+#include <mvm/queuelayer/line_handover.hpp>
 #include <mvm/queuelayer/task_files.hpp>
 
 namespace mvm::queue {
@@ -77,9 +78,14 @@ Result<pid_t> TaskSupervisor::start_process(std::uint32_t number) {
   request.standard_output = write_ends[0].get();
   request.standard_error = write_ends[1].get();
   request.descriptors = {{arena_, kArenaDescriptor}};
+  if (const auto lines = lines_.find(number); lines != lines_.end()) {
+    request.descriptors.emplace_back(lines->second.get(), kLinesDescriptor);
+    request.environment.push_back(text("MVM_LINES=", kLinesDescriptor));
+  }
   request.cores.assign(spec.cores.begin(), spec.cores.end());
   request.data_limit = spec.memory;
   auto child = spawn(request);
+  lines_.erase(number);
   if (!child) {
     return fail(ErrorCode::kLaunch, spec.name(), ": ", child.error().message);
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <list>
 #include <map>
 #include <optional>
@@ -46,6 +47,8 @@ struct TcpCarrier : Carrier {
   bool receive(Listener& listener) override;
   [[nodiscard]] bool has_news() const override;
   void reconnect(std::uint32_t machine) override;
+  void ask_for_line(std::uint32_t machine, std::uint64_t channel) override;
+  [[nodiscard]] bool asks_for_lines() const override;
   void forget_name() override;
   [[nodiscard]] std::uint64_t refused() const override;
 
@@ -54,6 +57,8 @@ struct TcpCarrier : Carrier {
     SocketAddress address;
     std::optional<SteadyTime> retry_at;  ///< nothing while a connection is there or opens
     milliseconds retry_after = kFirstRetry;
+    std::deque<std::uint64_t> lines;  ///< to be asked for, one after the other
+    bool asks = false;                ///< for one, now
   };
   using Connections = std::list<DirectConnection>;
 
@@ -76,6 +81,10 @@ struct TcpCarrier : Carrier {
   void do_chores();
   void accept_some();
   void begin(std::uint32_t machine, Lower& to);
+  void begin_lines(Listener& listener);
+  [[nodiscard]] bool begin_line(std::uint32_t machine, const Lower& to);
+  void settle_line(Connections::iterator connection, Listener& listener);
+  void end_opening(Connections::iterator connection, Listener& listener);
   void begin_what_is_due();
   void watch(const DirectConnection& connection);
   void advance_opening(Listener& listener);
@@ -125,6 +134,7 @@ bool TcpCarrier::receive(Listener& listener) {
   const bool has_chores = chores.exchange(false, std::memory_order_acq_rel);
   if (!news.exchange(false, std::memory_order_acq_rel) && !has_chores) return false;
   if (has_chores) do_chores();
+  begin_lines(listener);
   advance_opening(listener);
   const bool moved = advance_open(listener);
   set_timer();
@@ -181,6 +191,32 @@ void TcpCarrier::begin(std::uint32_t machine, Lower& to) {
   watch(opening.back());
 }
 
+/// One at a time for each machine, so that they do not take the places of others who knock there.
+void TcpCarrier::begin_lines(Listener& listener) {
+  for (auto& [machine, to] : lower) {
+    while (!to.asks && !to.lines.empty()) {
+      if (begin_line(machine, to)) {
+        to.asks = true;
+      } else {
+        listener.on_no_line(machine, to.lines.front());
+        to.lines.pop_front();
+      }
+    }
+  }
+}
+
+bool TcpCarrier::begin_line(std::uint32_t machine, const Lower& to) {
+  auto socket = to.address.open_socket();
+  if (!socket || (::connect(socket.get(), to.address.generic(), to.address.length) != 0 &&
+                  errno != EINPROGRESS)) {
+    return false;
+  }
+  opening.emplace_back(std::move(socket), DirectConnection::Side::kConnects, key.get(), self,
+                       machine, to.lines.front());
+  watch(opening.back());
+  return true;
+}
+
 /// A connection that cannot be watched is closed at its time limit.
 void TcpCarrier::watch(const DirectConnection& connection) {
   [[maybe_unused]] const auto watched =
@@ -201,14 +237,47 @@ void TcpCarrier::advance_opening(Listener& listener) {
     if (state == DirectConnection::State::kRefused || !ours) {
       refusals.fetch_add(1, std::memory_order_relaxed);
     }
-    const auto machine = ours ? connection->peer() : self;
-    opening.erase(connection);
-    if (ours) lost(machine);
+    end_opening(connection, listener);
   }
+}
+
+/// It did not open.
+void TcpCarrier::end_opening(Connections::iterator connection, Listener& listener) {
+  const bool ours = connection->side() == DirectConnection::Side::kConnects;
+  const auto machine = ours ? connection->peer() : self;
+  const auto line = connection->line();
+  opening.erase(connection);
+  if (!ours) return;
+  if (!line) return lost(machine);
+  lower[machine].lines.pop_front();
+  lower[machine].asks = false;
+  chores.store(true, std::memory_order_relaxed);
+  listener.on_no_line(machine, *line);
+}
+
+/// A line stands, or is asked for.
+void TcpCarrier::settle_line(Connections::iterator connection, Listener& listener) {
+  const auto machine = connection->peer();
+  const auto channel = *connection->line();
+  if (connection->side() == DirectConnection::Side::kAccepts) {
+    const bool granted = higher.contains(machine) && listener.wants_line(machine, channel) &&
+                         connection->grant_line();
+    if (!granted) refusals.fetch_add(1, std::memory_order_relaxed);
+    if (!granted) return end_opening(connection, listener);
+  } else {
+    lower[machine].lines.pop_front();
+    lower[machine].asks = false;
+    chores.store(true, std::memory_order_relaxed);
+  }
+  watcher->forget(connection->descriptor());
+  auto socket = connection->take_socket();
+  opening.erase(connection);
+  listener.on_line(machine, channel, std::move(socket));
 }
 
 /// A machine is here: over a new connection, which takes the place of the one before.
 void TcpCarrier::settle(Connections::iterator connection, Listener& listener) {
+  if (connection->line()) return settle_line(connection, listener);
   const auto machine = connection->peer();
   if (connection->side() == DirectConnection::Side::kConnects) {
     lower[machine].retry_after = kFirstRetry;
@@ -289,6 +358,15 @@ void TcpCarrier::reconnect(std::uint32_t machine) {
   chores.store(true, std::memory_order_relaxed);
 }
 
+void TcpCarrier::ask_for_line(std::uint32_t machine, std::uint64_t channel) {
+  lower[machine].lines.push_back(channel);
+  chores.store(true, std::memory_order_relaxed);
+}
+
+bool TcpCarrier::asks_for_lines() const {
+  return std::ranges::any_of(lower, [](const auto& each) { return !each.second.lines.empty(); });
+}
+
 void TcpCarrier::forget_name() {
   folder.remove();
 }
@@ -329,7 +407,7 @@ Result<std::unique_ptr<Carrier>> open_tcp_carrier(const WiringPlan& plan,
     }
     auto address = SocketAddress::resolve(plan.machines[machine].direct);
     if (!address) return fail(address.error());
-    carrier->lower[machine] = {.address = *address, .retry_at = now()};
+    carrier->lower[machine] = {.address = *address, .retry_at = now(), .lines = {}};
   }
   if (!carrier->higher.empty()) {
     if (auto bound = carrier->bind(own); !bound) return fail(bound.error());

@@ -90,16 +90,18 @@ class WaitWatch::ProcessView {
 
 namespace {
 
-/// Position on a ring's tape behind the last record that can be seen.
+/// Position on a ring's tape behind the last record that can be seen, and messages that came over
+/// its direct line.
 std::uint64_t published(const Arena& arena, std::uint32_t channel) {
   const ChannelRecord& record = arena.channel(channel);
   const auto released = record.released.load(std::memory_order_acquire);
   const auto tape_size = record.tape_size;
   const auto* tape = arena.find(record.tape, tape_size);
   if (tape == nullptr || !std::has_single_bit(tape_size)) return released;
+  const auto over_line = record.line_received.load(std::memory_order_acquire);
   tape::Walk walk(tape, tape_size, released);
   while (walk.next() != 0) continue;
-  return walk.position();
+  return walk.position() + over_line;
 }
 
 bool has_published(const Arena& arena, std::uint32_t channel) {
@@ -279,7 +281,8 @@ control::TaskStatus WaitWatch::describe(std::uint32_t task, pid_t pid,
           {operation.kind, operation.port, operation.channel, operation.size});
     }
   }
-  status.threads = processes.threads(pid);
+  const auto attendants = endpoint.attendants.load(std::memory_order_relaxed);
+  status.threads = processes.threads(pid) - std::min(processes.threads(pid), attendants);
   if (status.threads <= status.waits.size()) status.has_children = processes.has_children(pid);
   return status;
 }

@@ -24,6 +24,8 @@ constexpr std::uint32_t kYieldRounds = 3;
 /// have the core for long when it is handed over, and who sleeps comes before them when it is
 /// woken.
 constexpr std::int64_t kLinkNs = 200'000;
+/// Where looking does what the link's threads do elsewhere, they rarely need the core.
+constexpr std::uint32_t kLooksBeforeYield = 16;
 /// The kernel may be out of memory for a fence; then a wake-up may be missed.
 constexpr std::int64_t kNapWithoutFence = 1'000'000;
 /// The clock may be stopped and started by others, so no sleep relies on it for longer than this.
@@ -119,7 +121,7 @@ bool Waiter::Patience::more() {
   if (uses_link_) {
     if (until_ns_ == 0) until_ns_ = monotonic_ns() + kLinkNs;
     if (monotonic_ns() >= until_ns_) return false;
-    ::sched_yield();
+    if (!attended_ || ++rounds_ % kLooksBeforeYield == 0) ::sched_yield();
     return true;
   }
   if (rounds_ > kSpinRounds) return false;

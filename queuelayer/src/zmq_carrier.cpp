@@ -123,6 +123,8 @@ struct ZmqCarrier : Carrier {
   bool receive(Listener& listener) override;
   [[nodiscard]] bool has_news() const override;
   void reconnect(std::uint32_t machine) override;
+  void ask_for_line(std::uint32_t, std::uint64_t) override {}
+  [[nodiscard]] bool asks_for_lines() const override { return false; }
   void forget_name() override;
   [[nodiscard]] std::uint64_t refused() const override;
 

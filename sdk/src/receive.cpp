@@ -222,6 +222,8 @@ bool take_following(Inlet& inlet, Piece& piece) {
         return true;
       case Taken::kCorrupt:
         refuse_corrupt(inlet);
+      case Taken::kCut:
+        return false;
       case Taken::kNothing:
         break;
     }
@@ -238,6 +240,25 @@ bool take_following(Inlet& inlet, Piece& piece) {
   }
 }
 
+/// What is left of a message that comes over a direct line goes to `to` by itself. False when the
+/// line breaks: then the message comes again.
+bool read_straight(Inlet& inlet, queue::DirectLine& line, std::uint64_t cookie, std::byte* to) {
+  using Straight = queue::DirectLine::Straight;
+  const auto& state = PortAccess::state(*inlet.port);
+  auto straight = Straight::kComing;
+  const auto ready = [&] { return (straight = line.straight()) != Straight::kComing; };
+  const auto describe = [&] {
+    return queue::WaitSubject{
+        .kind = queue::WaitKind::kReceive, .subject = state.position, .limited = true};
+  };
+  std::int64_t blocked_ns = 0;
+  state.task->waiter().wait(ready, queue::kNoDeadline, describe, blocked_ns);
+  inlet.reader.count_blocked(blocked_ns);
+  if (straight == Straight::kCut) return false;
+  inlet.reader.give_back(cookie, false);
+  return true;
+}
+
 /// Copies a message of several fragments to `to`, giving each back as soon as it is copied, so that
 /// the sender fills the next meanwhile. `room` is checked by the caller. False: it never was whole.
 bool copy_fragments(Inlet& inlet, Piece piece, std::byte* to, std::uint64_t room) {
@@ -252,6 +273,10 @@ bool copy_fragments(Inlet& inlet, Piece piece, std::byte* to, std::uint64_t room
     if (!piece.more) {
       if (room != 0 && to != nullptr) refuse_corrupt(inlet);
       return true;
+    }
+    auto* line = to != nullptr ? inlet.reader.line_between_pieces() : nullptr;
+    if (line != nullptr && line->go_straight(to)) {
+      return read_straight(inlet, *line, piece.cookie, to);
     }
     if (!take_following(inlet, piece)) return false;
   }
@@ -411,7 +436,9 @@ Got receive_any(Job& job, Block& out, std::int64_t timeout_ns) {
 }  // namespace detail
 
 bool Port::ended() const {
-  return all_ended(PortAccess::state(*this).inlets);
+  const auto& state = PortAccess::state(*this);
+  if (auto* lines = state.task->lines()) lines->look();
+  return all_ended(state.inlets);
 }
 
 }  // namespace mvm

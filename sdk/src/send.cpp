@@ -70,6 +70,10 @@ template <typename Room>
 bool wait_for(const Room& room, PortState& state, std::size_t size, std::int64_t deadline) {
   if (room.is_there()) return true;
   Task& task = *state.task;
+  if (auto* lines = task.lines()) {
+    lines->look();
+    if (room.is_there()) return true;
+  }
   if (room.lacks_memory()) {
     task.take_memory_back();
     if (room.is_there()) return true;
@@ -132,6 +136,11 @@ queue::MessageTerms terms_for(const PortState& state, const detail::SendTerms& t
               terms.deadline_ns < 0 ? queue::kNever : state.task->deadline(terms.deadline_ns)};
 }
 
+/// Direct lines of this port may have something to carry.
+void tell_lines(const PortState& state) {
+  for (auto* line : state.lines_out) line->on_sent();
+}
+
 /// A send that may have to wait, to choose among queues, or to be refused.
 bool send_by_rules(Port& port, const void* data, std::size_t size, std::uint32_t type,
                    const detail::SendTerms& terms) {
@@ -147,6 +156,7 @@ bool send_by_rules(Port& port, const void* data, std::size_t size, std::uint32_t
     if (!wait_for(RoomToSend{writer}, state, size, deadline)) return false;
     switch (writer.deliver()) {
       case PortWriter::Delivered::kAll:
+        tell_lines(state);
         Task::count_message();
         return true;
       case PortWriter::Delivered::kClosed:
@@ -155,9 +165,36 @@ bool send_by_rules(Port& port, const void* data, std::size_t size, std::uint32_t
         if (terms.timeout_ns == 0) return false;
         throw_full(state);
       case PortWriter::Delivered::kTryAgain:
+        tell_lines(state);
         deadline = queue::kNoDeadline;  // some receivers have it: the others must get it
     }
   }
+}
+
+/// A large message, whose beginning is under way while its end is copied. False where it must wait
+/// for room.
+bool send_in_parts(PortState& state, const void* data, std::size_t size, std::uint32_t type) {
+  constexpr std::size_t kPart = 64 << 10;
+  auto& ring = *state.line_ring;
+  if (size > queue::kMaxMessage.count || ring.receiver_closed()) return false;
+  if (!ring.has_room(size) || !ring.begin(size, type)) return false;
+  const auto* bytes = static_cast<const std::byte*>(data);
+  for (std::size_t done = 0; done < size; done += kPart) {
+    ring.append(bytes + done, std::min(kPart, size - done));
+    state.lines_out.front()->pump();
+  }
+  tell_lines(state);
+  return true;
+}
+
+/// The common case at a port whose only queue has a direct line.
+bool send_over_line(PortState& state, const void* data, std::size_t size, std::uint32_t type) {
+  constexpr std::size_t kLarge = 32 << 10;
+  if (state.line_ring == nullptr) return false;
+  if (size > kLarge) return send_in_parts(state, data, size, type);
+  if (!state.line_ring->try_write(data, size, type)) return false;
+  state.lines_out.front()->on_sent();
+  return true;
 }
 
 /// Where loans lie when the queue cannot lend: the message is copied when it is sent.
@@ -180,6 +217,7 @@ bool send(Port& port, const void* data, std::size_t size, std::uint32_t type,
   auto* express = state.express_out;
   if (express != nullptr && express->try_write(data, size, type)) [[likely]]
     return true;
+  if (send_over_line(state, data, size, type)) return true;
   return send_by_rules(port, data, size, type, terms);
 }
 
@@ -222,6 +260,7 @@ void send_loan(Port& port, Block& block, std::uint32_t type, const SendTerms& te
                                            terms_for(state, terms));
     block = {};
     if (sent == queue::Sent::kRefused) throw_full(state);
+    tell_lines(state);
     Task::count_message();
   } else {
     send(port, block.data, block.size, type, terms);
@@ -246,8 +285,9 @@ void drop_loan(Block& block) noexcept {
 void Port::close() {
   auto& state = PortAccess::state(*this);
   state.closed = true;
-  state.express_out = nullptr;
+  state.express_out = state.line_ring = nullptr;
   state.writer->close();
+  for (auto* line : state.lines_out) line->end_sending();
 }
 
 }  // namespace mvm

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include <mvm/base/clock.hpp>
 
@@ -57,6 +58,7 @@ Task::Task(int argc, char** argv) {
   if (!queue::wait_for_gate(arena_->header())) {
     throw closed(name_ + ": the job group was ended before it began");
   }
+  take_lines();
 }
 
 Task::~Task() {
@@ -65,9 +67,14 @@ Task::~Task() {
   for (Port* port : ports) {
     auto& state = PortAccess::state(*port);
     state.writer->close();
+    for (auto* line : state.lines_out) line->end_sending();
+  }
+  for (Port* port : ports) {
+    auto& state = PortAccess::state(*port);
     for (auto& inlet : state.inlets) inlet->reader.close();
   }
   set_terminating_endpoint(nullptr);
+  lines_.reset();
   for (Port* port : ports) PortAccess::destroy(port);
 }
 
@@ -146,6 +153,41 @@ void Task::open_port(const queue::PortRecord& record, std::uint32_t position) {
   }
 }
 
+/// The queue VM handed them over before it opened the gate.
+void Task::take_lines() {
+  if (own_arena_ == nullptr) return;
+  const auto fd = number_from_environment("MVM_LINES");
+  if (!fd) return;
+  const UniqueFd socket(static_cast<int>(*fd));
+  while (auto line = queue::take_line(socket.get())) attach_line(std::move(*line));
+  if (lines_) lines_->start();
+}
+
+void Task::attach_line(queue::HandedLine handed) {
+  if (!lines_) lines_ = std::make_unique<queue::TaskLines>(*arena_, *endpoint_);
+  auto& line = lines_->add(std::move(handed.socket));
+  for (const auto* all : {&ports, &hidden_ports_}) {
+    for (Port* port : *all) attach_line(line, handed.channels, PortAccess::state(*port));
+  }
+}
+
+void Task::attach_line(queue::DirectLine& line, const queue::LineChannels& channels,
+                       PortState& state) {
+  if (channels.out) {
+    if (auto* writer = state.writer->find(*channels.out)) {
+      line.carry_away(*channels.out, *writer->ring());
+      state.lines_out.push_back(&line);
+      state.line_ring = std::exchange(state.express_out, nullptr);
+    }
+  }
+  for (auto& inlet : state.inlets) {
+    if (inlet->reader.number() != channels.in) continue;
+    line.bring(*channels.in);
+    inlet->reader.attach(line);
+    state.express_in = nullptr;
+  }
+}
+
 void Task::admit_sender() {
   const std::scoped_lock lock(senders_);
   const auto* known = sender_.load(std::memory_order_relaxed);
@@ -157,6 +199,7 @@ void Task::take_memory_back() {
   // A second thread waits here before it sends for the first time.
   const std::scoped_lock lock(senders_);
   if (sender_.load(std::memory_order_relaxed) == &several_threads) return;
+  if (lines_) lines_->look();
   for (const auto* all : {&ports, &hidden_ports_}) {
     for (Port* port : *all) PortAccess::state(*port).writer->take_back();
   }

@@ -12,9 +12,11 @@
 #include <mvm/job.hpp>
 #include <mvm/queuelayer/arena.hpp>
 #include <mvm/queuelayer/decoder.hpp>
+#include <mvm/queuelayer/line_handover.hpp>
 #include <mvm/queuelayer/port_writer.hpp>
 #include <mvm/queuelayer/queue_reader.hpp>
 #include <mvm/queuelayer/sender_heap.hpp>
+#include <mvm/queuelayer/task_lines.hpp>
 #include <mvm/queuelayer/waiter.hpp>
 
 namespace mvm {
@@ -47,6 +49,9 @@ struct PortState {
 
   /// Where messages can go without further thought: the only queue that leaves here, a plain one.
   queue::RingWriter* express_out = nullptr;
+  /// The same where the queue has a direct line, which must be told.
+  queue::RingWriter* line_ring = nullptr;
+  std::vector<queue::DirectLine*> lines_out;  ///< of all queues that leave here
   /// Likewise where they come from.
   Inlet* express_in = nullptr;
   bool has_own_core = false;
@@ -77,11 +82,17 @@ class Task {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] queue::EndpointRecord& endpoint() { return *endpoint_; }
-  [[nodiscard]] queue::Waiter waiter() { return {*endpoint_, arena_->header().clock}; }
+  [[nodiscard]] queue::Waiter waiter() {
+    return queue::Waiter(*endpoint_, arena_->header().clock).attended_by(lines_.get());
+  }
   /// For waits at several ports in both directions.
   [[nodiscard]] queue::Waiter waiter_at_ports() {
-    return {*endpoint_, arena_->header().clock, arena_->list<queue::PortRecord>(endpoint_->ports)};
+    return queue::Waiter(*endpoint_, arena_->header().clock,
+                         arena_->list<queue::PortRecord>(endpoint_->ports))
+        .attended_by(lines_.get());
   }
+  /// Null: the task has no direct lines.
+  [[nodiscard]] queue::TaskLines* lines() { return lines_.get(); }
   /// A deadline on the group's clock for a timeout of the SDK.
   [[nodiscard]] std::int64_t deadline(std::int64_t timeout_ns) const;
   [[nodiscard]] const queue::GroupClock& clock() const { return arena_->header().clock; }
@@ -133,12 +144,16 @@ class Task {
   void attach();
   void open_port(const queue::PortRecord& record, std::uint32_t position);
   void admit_sender();
+  void take_lines();
+  void attach_line(queue::HandedLine handed);
+  void attach_line(queue::DirectLine& line, const queue::LineChannels& channels, PortState& state);
 
   std::unique_ptr<queue::Arena> own_arena_;  ///< null where a worker has it for all its fibers
   const queue::Arena* arena_ = nullptr;
   queue::EndpointRecord* endpoint_ = nullptr;
   std::uint32_t number_ = 0;
   std::unique_ptr<queue::SenderHeap> heap_;
+  std::unique_ptr<queue::TaskLines> lines_;
   std::vector<Port*> hidden_ports_;  ///< between the leaders of teams: names begin with '@'
   std::vector<std::unique_ptr<TeamMember>> teams_;  ///< made when they are first asked for
   std::string name_ = "this task";

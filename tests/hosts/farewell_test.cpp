@@ -69,7 +69,7 @@ TEST_P(Farewell, IsCutShortByTheUser) {
   expect_nothing_left(hosts_);
 }
 
-INSTANTIATE_TEST_SUITE_P(Hosts, Farewell, testing::Values("zmq", "tcp"),
+INSTANTIATE_TEST_SUITE_P(Hosts, Farewell, testing::Values("zmq", "tcp", "trusted"),
                          [](const auto& tested) { return tested.param; });
 
 }  // namespace

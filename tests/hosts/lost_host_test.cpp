@@ -72,7 +72,7 @@ TEST_P(LostHost, KeepsNothingOfAGroupWhoseStarterIsKilled) {
   expect_nothing_left(hosts);
 }
 
-INSTANTIATE_TEST_SUITE_P(Hosts, LostHost, testing::Values("zmq", "tcp"),
+INSTANTIATE_TEST_SUITE_P(Hosts, LostHost, testing::Values("zmq", "tcp", "trusted"),
                          [](const auto& tested) { return tested.param; });
 
 TEST(UnreachableHost, IsReportedWhenTheGroupStarts) {

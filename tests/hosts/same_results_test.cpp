@@ -36,9 +36,9 @@ const Case kFarm{"farm", {"width=200", "height=130"}, {"iterations=20000"}, "RUN
 
 constexpr unsigned kCutSeconds = 3;
 
-/// Where not all are tried: two, of each kind one.
+/// Where not all are tried: of each kind one.
 bool is_of_choice(int machines, const std::string& transport) {
-  return (machines == 4) == (transport == "zmq");
+  return (machines == 4) == (transport != "tcp");
 }
 
 class SameResults : public testing::TestWithParam<Case> {
@@ -68,7 +68,7 @@ TEST_P(SameResults, AsProcessesOfOneHost) {
 TEST_P(SameResults, OnHosts) {
   for (const int machines : {2, 4}) {
     const Hosts hosts(machines);
-    for (const char* transport : {"zmq", "tcp"}) {
+    for (const char* transport : {"zmq", "tcp", "trusted"}) {
       if (!all_spreads() && !is_of_choice(machines, transport)) continue;
       expect_same_on({.machines = machines, .hosts = &hosts, .transport = transport});
     }
@@ -89,7 +89,7 @@ TEST_P(SameResults, OnHostsOfWhichOneIsCutOffForAWhile) {
   const auto reference = runs_.run({}, GetParam().longer);
   for (const int machines : {2, 4}) {
     const Hosts hosts(machines);
-    for (const char* transport : {"zmq", "tcp"}) {
+    for (const char* transport : {"zmq", "tcp", "trusted"}) {
       if (!all_spreads() && !is_of_choice(machines, transport)) continue;
       if (!all_spreads() && machines == 2 && GetParam().profile != kMedley.profile) continue;
       SCOPED_TRACE(testing::Message() << machines << " machines, " << transport);
@@ -127,7 +127,7 @@ TEST_P(LooseCables, DoNotChangeResults) {
   expect_nothing_left(hosts);
 }
 
-INSTANTIATE_TEST_SUITE_P(Hosts, LooseCables, testing::Values("zmq", "tcp"),
+INSTANTIATE_TEST_SUITE_P(Hosts, LooseCables, testing::Values("zmq", "tcp", "trusted"),
                          [](const auto& tested) { return tested.param; });
 
 std::string name_of(const testing::TestParamInfo<Case>& tested) {

@@ -29,18 +29,26 @@ std::string insert_before(std::string text, const std::string& place, const std:
   return text.insert(at, what);
 }
 
+bool is_trusted(const Spread& spread) {
+  return spread.transport == "trusted";
+}
+
+std::string transport_of(const Spread& spread) {
+  return is_trusted(spread) ? "tcp" : spread.transport;
+}
+
 /// An example's profile, over several machines. The tasks are dealt out, so that as much as can be
 /// passes between machines.
 std::string spread_out(std::string profile, const Spread& spread) {
-  const auto rule = "<queue on=\"*.*\" transport=\"" + spread.transport + "\"/>";
+  const auto rule = "<queue on=\"*.*\" transport=\"" + transport_of(spread) + "\"/>";
   const bool has_queues = profile.find("</queues>") != std::string::npos;
   profile = has_queues
                 ? insert_before(std::move(profile), "</queues>", rule)
                 : insert_before(std::move(profile), "</profile>", "<queues>" + rule + "</queues>");
   return insert_before(std::move(profile), "</profile>",
                        "<cluster><machines count=\"" + std::to_string(spread.machines) +
-                           "\"/></cluster><policy><placement by=\"round-robin\" pin=\"false\"/>"
-                           "</policy>");
+                           "\"/></cluster><policy><placement by=\"round-robin\" pin=\"false\"/>" +
+                           (is_trusted(spread) ? "<links trusted=\"true\"/>" : "") + "</policy>");
 }
 
 std::map<std::string, std::string> files_below(const fs::path& folder) {
@@ -81,7 +89,8 @@ std::vector<std::string> SpreadRuns::words(const Spread& spread, const Parameter
   parameters.insert(parameters.end(), more.begin(), more.end());
   if (!is_example(profile_)) {
     parameters.push_back("machines=" + std::to_string(spread.machines));
-    parameters.push_back("transport=" + spread.transport);
+    parameters.push_back("transport=" + transport_of(spread));
+    if (is_trusted(spread)) parameters.push_back("trusted=true");
   }
   for (const auto& parameter : parameters) words.insert(words.end(), {"-p", parameter});
   if (spread.hosts != nullptr) {

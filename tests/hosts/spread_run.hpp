@@ -16,8 +16,8 @@ namespace mvm::test {
 /// Where the machines of a profile run, and what carries queues between them.
 struct Spread {
   int machines = 1;
-  const Hosts* hosts = nullptr;  ///< one for each machine; null: processes of one host
-  std::string transport = "zmq";
+  const Hosts* hosts = nullptr;   ///< one for each machine; null: processes of one host
+  std::string transport = "zmq";  ///< or "tcp", or "trusted": "tcp" on a network that is trusted
 };
 
 /// What a run has left, in a form that does not tell where it ran.

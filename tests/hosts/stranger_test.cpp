@@ -37,7 +37,7 @@ TEST_P(StrangerOnTheNetwork, GetsNothingAndDoesNoHarm) {
   expect_nothing_left(hosts);
 }
 
-INSTANTIATE_TEST_SUITE_P(Hosts, StrangerOnTheNetwork, testing::Values("zmq", "tcp"),
+INSTANTIATE_TEST_SUITE_P(Hosts, StrangerOnTheNetwork, testing::Values("zmq", "tcp", "trusted"),
                          [](const auto& tested) { return tested.param; });
 
 }  // namespace

@@ -39,7 +39,7 @@ TEST_P(WaitsOverHosts, AnEmulatedLatencyIsKeptBetweenThem) {
   EXPECT_GE(least, 25.0) << "in milliseconds, one way";
 }
 
-INSTANTIATE_TEST_SUITE_P(Hosts, WaitsOverHosts, testing::Values("zmq", "tcp"),
+INSTANTIATE_TEST_SUITE_P(Hosts, WaitsOverHosts, testing::Values("zmq", "tcp", "trusted"),
                          [](const auto& tested) { return tested.param; });
 
 }  // namespace

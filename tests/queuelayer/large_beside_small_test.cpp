@@ -63,7 +63,7 @@ class TwoMachines {
   std::int64_t step_ns() const {
     return static_cast<std::int64_t>(2'000'000'000'000 / network_.bytes_per_second);
   }
-  bool large_is_there() const { return inlets_[kLarge]->count().passed == 1; }
+  bool large_is_there() const { return inlets_[kLarge]->tally().passed == 1; }
 
   /// Lets a little time pass. Calls `on_small(payload)` for each small message when it arrives.
   template <typename OnSmall>

@@ -16,12 +16,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <mvm/queuelayer/channel_ends.hpp>
 #include <mvm/queuelayer/endpoint_numbers.hpp>
+#include <mvm/queuelayer/line_handover.hpp>
 #include <mvm/queuelayer/machine_link.hpp>
 
 #include "edge_plan.hpp"
@@ -97,11 +99,51 @@ class LinkedMachine {
       failure_.set_value(error);
       if (!was_connected_) connected_.set_value(false);
     };
-    auto link = MachineLink::open(plan_, arena_, ends_, patience, std::move(listener));
+    std::map<std::uint32_t, UniqueFd> sockets;
+    for (const auto task : tasks_with_lines_) {
+      auto pair = *make_lines_pair();
+      sockets[task] = std::move(pair.queue_vm);
+      handed_[task] = std::move(pair.task);
+    }
+    auto link =
+        MachineLink::open(plan_, arena_, ends_, patience, std::move(listener), std::move(sockets));
     if (!link) return fail(link.error());
     link_ = std::move(*link);
     if (!connected_.get_future().get()) return fail(failure());
     return {};
+  }
+  /// Before `open`: these tasks, by their position, can have direct lines.
+  void let_have_lines(const std::set<std::uint32_t>& tasks) { tasks_with_lines_ = tasks; }
+  /// After all machines are open: the tasks take their lines, which the ends of channels that are
+  /// asked for from now on use.
+  void take_lines() {
+    for (auto& [task, socket] : handed_) {
+      while (auto handed = take_line(socket.get())) {
+        auto& lines = lines_[task];
+        if (!lines) lines = std::make_unique<TaskLines>(arena_, arena_.endpoint(task));
+        const LineEnd end{lines.get(), &lines->add(std::move(handed->socket))};
+        if (handed->channels.out) line_of_[*handed->channels.out] = end;
+        if (handed->channels.in) line_of_[*handed->channels.in] = end;
+      }
+    }
+    link_->begin();
+  }
+  /// When all ends of channels that have lines are there.
+  void start_lines() {
+    for (auto& [task, lines] : lines_) lines->start();
+  }
+  /// The task is gone, and has let go of nothing before.
+  void drop_lines(std::uint32_t task) { lines_.erase(task); }
+  void break_lines() {
+    for (const auto& [channel, end] : line_of_) {
+      if (end.line != nullptr) end.line->break_off();
+    }
+  }
+  LineState line(std::uint32_t edge) const {
+    return arena_.channel(channel_of(edge)).line.load(std::memory_order_acquire);
+  }
+  std::uint64_t came_over_line(std::uint32_t edge) const {
+    return arena_.channel(channel_of(edge)).line_received.load(std::memory_order_acquire);
   }
   void close() { link_.reset(); }
   /// Why the link gave up.
@@ -113,10 +155,11 @@ class LinkedMachine {
 
   BlockingSender sender(std::uint32_t edge) {
     const auto channel = channel_of(edge);
-    return {arena_, channel, *heaps_[arena_.channel(channel).sender]};
+    return {arena_, channel, *heaps_[arena_.channel(channel).sender], line_of_[channel]};
   }
   BlockingReceiver receiver(std::uint32_t edge, std::uint32_t task) {
-    return {arena_, channel_of(edge), endpoint_number(plan_, task, plan_.machine)};
+    const auto channel = channel_of(edge);
+    return {arena_, channel, endpoint_number(plan_, task, plan_.machine), line_of_[channel]};
   }
   /// What a local task sends its large messages from.
   SenderHeap& heap(std::uint32_t task) {
@@ -146,6 +189,10 @@ class LinkedMachine {
   std::atomic<bool> was_connected_ = false;
   std::promise<Error> failure_;
   std::unique_ptr<MachineLink> link_;
+  std::set<std::uint32_t> tasks_with_lines_;
+  std::map<std::uint32_t, UniqueFd> handed_;
+  std::map<std::uint32_t, std::unique_ptr<TaskLines>> lines_;  ///< of tasks
+  std::map<std::uint32_t, LineEnd> line_of_;                   ///< of channels
 };
 
 /// What carries the channels of a group.

@@ -104,6 +104,15 @@ enum class ChannelKind : std::uint32_t {
   kShelf = 1,  ///< anything else
 };
 
+/// The direct line of a channel between machines: a connection of its own, over which the two tasks
+/// move its messages themselves. It opens before any message is sent, and once it is over, the link
+/// of the queue VMs carries the channel for ever.
+enum class LineState : std::uint32_t {
+  kNone = 0,  ///< the link carries the channel
+  kOpen = 1,  ///< the task at this end does
+  kOver = 2,  ///< the task has let go of its end, or has ended
+};
+
 /// A virtual queue bound to memory.
 struct alignas(kLine) ChannelRecord {
   // Constant once the arena is shared.
@@ -160,6 +169,11 @@ struct alignas(kLine) ChannelRecord {
   // Written rarely, read by the sender often.
   alignas(kLine) std::atomic<std::uint32_t> receiver_closed;  ///< nobody will take anything more
   std::atomic<std::uint32_t> recount;  ///< shelf: a receiver died; look at every slot once
+  std::atomic<LineState> line;         ///< of this machine's end
+
+  // Written by the receiver while it has a direct line: whole messages that came over it.
+  alignas(kLine) std::atomic<std::uint64_t> line_received;
+  std::atomic<std::uint64_t> line_released;  ///< given back, and all before them
 };
 
 /// A stage of a channel's encoder and decoder.
@@ -261,6 +275,7 @@ struct alignas(kLine) EndpointRecord {
   alignas(kLine) std::atomic<std::uint32_t> state;  ///< EndpointState
   std::atomic<std::uint32_t> follower;              ///< 1: an uncaught mvm::closed ended it
   std::atomic<std::uint32_t> port_epoch;  ///< grows when the queue VM changes the port table
+  std::atomic<std::uint32_t> attendants;  ///< threads that libmvm runs for itself
 
   // Waits, written by this endpoint's threads before they sleep.
   alignas(kLine) std::atomic<std::uint64_t> waits;  ///< how many there were

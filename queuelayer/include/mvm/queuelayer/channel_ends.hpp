@@ -49,9 +49,11 @@ class ChannelEnds {
     std::uint64_t lost = 0;  ///< taken by receivers that died
   };
   [[nodiscard]] ShelfSlot* shelf_slots(const Channel& channel) const;
+  void end_line(std::uint32_t number);
   void undo_taken(std::uint32_t number, std::uint32_t endpoint);
   [[nodiscard]] std::uint64_t count_unread(std::uint32_t number) const;
   [[nodiscard]] std::uint64_t count_on_tape(std::uint32_t number) const;
+  [[nodiscard]] std::uint64_t count_of_line(std::uint32_t number) const;
   static void correct_by_sender(control::ChannelCount& count, const Channel& channel,
                                 const ChannelRecord& record);
 

@@ -4,10 +4,12 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
 #include <mvm/base/result.hpp>
+#include <mvm/base/unique_fd.hpp>
 #include <mvm/queuelayer/arena.hpp>
 #include <mvm/queuelayer/channel_ends.hpp>
 #include <mvm/queuelayer/control_protocol.hpp>
@@ -46,7 +48,9 @@ class MachineLink {
  public:
   /// Told by the link's first thread.
   struct Listener {
-    std::function<void()> connected;  ///< once: every machine that shares a channel was heard
+    /// Once: every machine that shares a channel was heard, and this one has the direct lines that
+    /// it asked for.
+    std::function<void()> connected;
     /// The link gave up, or one machine: kTimedOut when not all were heard in time; kTransport when
     /// a machine was silent for WiringPlan::reconnect: then the streams to and from it have ended,
     /// and the others go on; kProtocol when a peer broke the protocol; kArena.
@@ -54,18 +58,23 @@ class MachineLink {
     std::function<void()> settled;  ///< `settle` would give true now; may be empty
   };
 
+  /// Of tasks, by their position in the plan: over which each is handed direct lines. Those
+  /// that get none need none.
+  using TaskSockets = std::map<std::uint32_t, UniqueFd>;
+
   /// Binds and begins to connect. `patience` is for all machines together. `plan`, `arena`, `ends`
   /// must outlive the link. Errors: kTransport where an address cannot be bound, kPermission for a
   /// folder of sockets that others may enter.
-  [[nodiscard]] static Result<std::unique_ptr<MachineLink>> open(const WiringPlan& plan,
-                                                                 const Arena& arena,
-                                                                 ChannelEnds& ends,
-                                                                 std::chrono::milliseconds patience,
-                                                                 Listener listener);
+  [[nodiscard]] static Result<std::unique_ptr<MachineLink>> open(
+      const WiringPlan& plan, const Arena& arena, ChannelEnds& ends,
+      std::chrono::milliseconds patience, Listener listener, TaskSockets tasks = {});
 
   MachineLink(const MachineLink&) = delete;
   MachineLink& operator=(const MachineLink&) = delete;
   ~MachineLink();
+
+  /// All machines are connected and the tasks begin: nobody new is expected.
+  void begin();
 
   /// Once the tasks of all machines have ended: waits until every machine has told what became of
   /// the messages that it was sent, so that the figures of all machines agree. To be called on all

@@ -102,6 +102,13 @@ class PortWriter {
   /// it need not be aimed. Null otherwise.
   [[nodiscard]] RingWriter* sole_ring() { return sole() != nullptr ? sole()->ring() : nullptr; }
 
+  /// The end of a channel that leaves here; null for others.
+  [[nodiscard]] QueueWriter* find(std::uint32_t channel) {
+    const auto end = std::ranges::find_if(
+        ends_, [channel](const auto& each) { return each->writer.number() == channel; });
+    return end == ends_.end() ? nullptr : &(*end)->writer;
+  }
+
   /// Nothing more will come from this port. Idempotent.
   void close();
 

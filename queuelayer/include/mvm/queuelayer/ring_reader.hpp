@@ -31,6 +31,7 @@ enum class Taken {
   kPiece,
   kNothing,
   kCorrupt,  ///< another task overwrote the queue; it is beyond use
+  kCut,      ///< of a direct line: the message that had begun ends here, and comes again as a whole
 };
 
 /// The receiving end of a channel of kind kRing. One thread at a time.
@@ -116,6 +117,14 @@ class RingReader {
   /// Nobody will take anything more: the sender sees its queue closed.
   void close();
 
+  /// Goes on where another reader of this kind, which has ended, has left off: behind what it gave
+  /// back.
+  void resume();
+  /// Counts a message that was received, though not over this ring.
+  void count_one() { counter_->store(++dequeued_, std::memory_order_release); }
+
+  /// Messages given back, and those that were counted.
+  [[nodiscard]] std::uint64_t counted() const { return dequeued_; }
   /// Position on the tape up to which everything was taken.
   [[nodiscard]] std::uint64_t taken() const { return taken_; }
   /// How many fragments that were.
@@ -125,7 +134,7 @@ class RingReader {
 
  private:
   // A cookie is where a record begins and what it takes, with the turn before it: 40 and 24 bits,
-  // both in units.
+  // both in units. So it is never a multiple of 2^24, which cookies of direct lines are.
   static constexpr std::uint32_t kCookieShift = 24;
   static constexpr std::uint64_t kPositions = (std::uint64_t{1} << 40) - 1;
   static constexpr std::uint64_t in_units(std::uint64_t position) {

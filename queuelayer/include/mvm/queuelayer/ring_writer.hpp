@@ -125,6 +125,9 @@ class RingWriter {
   /// Payload of those that `released_messages` told of.
   [[nodiscard]] std::uint64_t released_bytes() const { return returned_bytes_; }
 
+  /// Who is told of messages from now on, instead of the receiver. It must outlive this end.
+  void tell(EndpointRecord& other) { receiver_ = &other; }
+
   [[nodiscard]] const ChannelRecord& channel() const { return *channel_; }
 
  private:

@@ -43,6 +43,9 @@ class TaskSupervisor {
   /// first starts its worker with all of them. Gives the process. kLaunch.
   [[nodiscard]] Result<pid_t> start(std::uint32_t task);
 
+  /// Before its start: where the task takes its direct lines.
+  void give_lines(std::uint32_t task, UniqueFd socket) { lines_[task] = std::move(socket); }
+
   /// The group's time starts: running times are told from here, the wall-time counts.
   void released();
 
@@ -108,6 +111,7 @@ class TaskSupervisor {
   std::function<bool(std::uint32_t)> is_follower_;
   Listener listener_;
   std::vector<std::string> environment_;  ///< what every task gets
+  std::unordered_map<std::uint32_t, UniqueFd> lines_;
   std::vector<Task> tasks_;
   std::vector<Worker> workers_;
   std::unordered_map<pid_t, std::uint32_t> task_of_pid_;

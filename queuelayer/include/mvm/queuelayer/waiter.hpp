@@ -143,6 +143,19 @@ struct ButForMessages {
 template <typename Ready>
 ButForMessages(Ready) -> ButForMessages<Ready>;
 
+/// What must be done while a thread of the endpoint waits.
+class Attendant {
+ public:
+  virtual ~Attendant() = default;
+  /// Before each look at what is waited for.
+  virtual void look() = 0;
+  /// The thread is going to sleep: whatever makes `look` worth calling must ring the endpoint from
+  /// now on, once. Another look follows.
+  virtual void before_sleep() = 0;
+  /// The thread has slept for the last time; perhaps it did not at all.
+  virtual void after_sleeps() = 0;
+};
+
 /// Waits on an endpoint's doorbell until a condition holds.
 class Waiter {
  public:
@@ -151,6 +164,11 @@ class Waiter {
       : endpoint_(endpoint), clock_(clock), ports_(ports) {}
   Waiter& at(Pace pace) {
     pace_ = pace;
+    return *this;
+  }
+  /// Null: nothing is to be done meanwhile.
+  Waiter& attended_by(Attendant* attendant) {
+    attendant_ = attendant;
     return *this;
   }
 
@@ -188,20 +206,27 @@ class Waiter {
   /// True or false when the wait ended without a sleep.
   template <typename Ready>
   std::optional<bool> wait_awake(Ready& ready, std::int64_t deadline_ns) {
-    if (ready()) return true;
+    if (looks(ready)) return true;
     if (deadline_ns <= 0) return false;
-    for (Patience patience(endpoint_, pace_); patience.more();) {
-      if (ready()) return true;
+    for (Patience patience(endpoint_, pace_, attendant_ != nullptr); patience.more();) {
+      if (looks(ready)) return true;
     }
     return {};
+  }
+  template <typename Ready>
+  bool looks(Ready& ready) {
+    if (attendant_ != nullptr) attendant_->look();
+    return ready();
   }
 
   template <typename Ready, typename BeforeSleep>
   bool wait_asleep(Ready& ready, std::int64_t deadline_ns, BeforeSleep&& before_sleep) {
+    const AttendedSleep attended(attendant_);
     for (;;) {
       const auto bell = endpoint_.bell.load(std::memory_order_acquire);
       const Sleeper sleeper(endpoint_);
-      if (ready()) return true;
+      if (attendant_ != nullptr) attendant_->before_sleep();
+      if (looks(ready)) return true;
       before_sleep();
       if (!sleep(bell, deadline_ns, sleeper.longest_ns())) return ready();
     }
@@ -239,18 +264,33 @@ class Waiter {
   /// The part of waiting that does not sleep.
   class Patience {
    public:
-    Patience(const EndpointRecord& endpoint, Pace pace)
+    Patience(const EndpointRecord& endpoint, Pace pace, bool attended)
         : shares_core_(endpoint.shares_core != 0),
           uses_link_(endpoint.uses_link != 0),
+          attended_(attended),
           pace_(pace) {}
     [[nodiscard]] bool more();
 
    private:
     bool shares_core_;
     bool uses_link_;
+    bool attended_;
     Pace pace_;
     std::uint32_t rounds_ = 0;
     std::int64_t until_ns_ = 0;
+  };
+
+  class AttendedSleep {
+   public:
+    explicit AttendedSleep(Attendant* attendant) : attendant_(attendant) {}
+    ~AttendedSleep() {
+      if (attendant_ != nullptr) attendant_->after_sleeps();
+    }
+    AttendedSleep(const AttendedSleep&) = delete;
+    AttendedSleep& operator=(const AttendedSleep&) = delete;
+
+   private:
+    Attendant* attendant_;
   };
 
   /// Counted among the sleepers, with the fence of the protocol.
@@ -288,6 +328,7 @@ class Waiter {
   const GroupClock& clock_;
   std::span<PortRecord> ports_;
   Pace pace_;
+  Attendant* attendant_ = nullptr;
 };
 
 /// Waits until the gate of an arena opens. False when it never will.
