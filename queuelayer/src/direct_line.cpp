@@ -140,6 +140,7 @@ void DirectLine::give_back(std::uint64_t cookie, bool more) {
               intake_->released_bytes() - told_bytes_ >= in_->byte_capacity / 4;
     if (awaited) told_bytes_ = intake_->released_bytes();
   }
+  if (is_over()) return;  // the link tells it
   if (untold_since_ns_.load(std::memory_order_seq_cst) == 0) {
     const auto now_ns = monotonic_ns();
     untold_since_ns_.store(now_ns, std::memory_order_seq_cst);
@@ -157,7 +158,7 @@ void DirectLine::tell(bool at_once) {
 void DirectLine::tell_in_time() {
   tell(false);
   const auto since_ns = untold_since_ns_.load(std::memory_order_seq_cst);
-  if (since_ns != 0) alarm_.ring_by(since_ns + kTellAtLastNs);
+  if (since_ns != 0 && !is_over()) alarm_.ring_by(since_ns + kTellAtLastNs);
 }
 
 std::uint64_t DirectLine::taken() {

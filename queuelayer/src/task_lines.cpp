@@ -159,7 +159,7 @@ void TaskLines::on_event(DirectLine& line, std::uint32_t events) {
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     // What came before is all there, and its sender waits to hear how much that was.
     line.on_hang_up();
-    while (!line.is_over() && line.look()) continue;
+    while (line.look() && !line.is_over()) continue;
     ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, line.descriptor(), nullptr);
     return ring(endpoint_);
   }
