@@ -170,8 +170,8 @@ DirectConnection::State DirectConnection::read_answer() {
   return got == 1 && answer == kGranted ? State::kOpen : State::kClosed;
 }
 
-bool DirectConnection::grant_line() {
-  return ::send(socket_.get(), &kGranted, sizeof kGranted, MSG_NOSIGNAL) == sizeof kGranted;
+void DirectConnection::grant_line(int socket) {
+  [[maybe_unused]] const auto put = ::send(socket, &kGranted, sizeof kGranted, MSG_NOSIGNAL);
 }
 
 void DirectConnection::send(std::string_view head, std::string_view tail) {

@@ -49,8 +49,8 @@ class DirectConnection {
   /// The channel whose direct line it is; likewise. Where it accepts, it is open when it was asked
   /// for, and the caller answers, or closes it.
   [[nodiscard]] std::optional<std::uint64_t> line() const { return line_; }
-  /// False when the other end is gone.
-  [[nodiscard]] bool grant_line();
+  /// The answer. One that does not get it closes the line.
+  static void grant_line(int socket);
   /// Of an open line, which is somebody else's from now on.
   [[nodiscard]] UniqueFd take_socket() { return std::move(socket_); }
 

@@ -217,15 +217,19 @@ Taken LineIntake::take(Piece& piece) {
 Taken LineIntake::take_piece(Piece& piece) {
   Large& large = large_.front();
   large.taken = large.out = true;
-  const Message& message = messages_[large.number - first_];
-  const Part& part = large.parts.front();
+  Message& message = messages_[large.number - first_];
+  const Part part = large.parts.front();
   piece = {.data = part.data,
            .length = part.length,
            .message_length = message.length,
            .cookie = large.number << kCookieShift,
            .type = message.type,
            .more = large.left != 0 || large.parts.size() > 1};
-  if (!piece.more) ++taken_;
+  if (piece.more) return Taken::kPiece;
+  // The last piece may be held for as long as a small message.
+  message.chunk = part.chunk;
+  large_.pop_front();
+  ++taken_;
   return Taken::kPiece;
 }
 
@@ -236,7 +240,6 @@ void LineIntake::give_back(std::uint64_t cookie, bool more) {
     --large.parts.front().chunk->users;
     large.parts.pop_front();
     large.out = false;
-    if (!more) large_.pop_front();
   }
   if (more) return;
   messages_[number - first_].given_back = true;

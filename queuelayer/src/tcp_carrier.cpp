@@ -259,12 +259,12 @@ void TcpCarrier::end_opening(Connections::iterator connection, Listener& listene
 void TcpCarrier::settle_line(Connections::iterator connection, Listener& listener) {
   const auto machine = connection->peer();
   const auto channel = *connection->line();
-  if (connection->side() == DirectConnection::Side::kAccepts) {
-    const bool granted = higher.contains(machine) && listener.wants_line(machine, channel) &&
-                         connection->grant_line();
-    if (!granted) refusals.fetch_add(1, std::memory_order_relaxed);
-    if (!granted) return end_opening(connection, listener);
-  } else {
+  const bool asked = connection->side() == DirectConnection::Side::kAccepts;
+  if (asked && !(higher.contains(machine) && listener.wants_line(machine, channel))) {
+    refusals.fetch_add(1, std::memory_order_relaxed);
+    return end_opening(connection, listener);
+  }
+  if (!asked) {
     lower[machine].lines.pop_front();
     lower[machine].asks = false;
     chores.store(true, std::memory_order_relaxed);
@@ -272,7 +272,10 @@ void TcpCarrier::settle_line(Connections::iterator connection, Listener& listene
   watcher->forget(connection->descriptor());
   auto socket = connection->take_socket();
   opening.erase(connection);
+  // Granted last: the tasks may begin as soon as the other machine has heard it.
+  const UniqueFd answering(asked ? ::dup(socket.get()) : -1);
   listener.on_line(machine, channel, std::move(socket));
+  if (asked) DirectConnection::grant_line(answering.get());
 }
 
 /// A machine is here: over a new connection, which takes the place of the one before.
