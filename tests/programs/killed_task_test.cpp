@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
 constexpr const char* kProfile = R"(<?xml version="1.0"?>
 <profile xmlns="urn:mvm:profile:1" name="killed">
   <param name="counts" type="string"/>
-  <param name="messages" type="int" default="3000"/>
+  <param name="messages" type="int" default="6000"/>
   <param name="seed" type="int" default="1"/>
   <param name="victim" type="int" default="0"/>
   <param name="after" type="int" default="0"/>
@@ -172,7 +172,7 @@ Scene random_scene(std::mt19937& random) {
   add("seed", below(1'000'000));
   add("receivers", scene.receivers);
   add("victim", below(2 + scene.receivers));
-  add("after", below(std::uint64_t{1} << (6 + below(10))));  // up to 65 ms, most of them shorter
+  add("after", below(std::uint64_t{1} << (6 + below(7))));  // up to 4 ms, most of them shorter
   add("machines", 1 + below(2));
   add("type", one_of(kTypes, random));
   add("overflow", one_of(kOverflows, random));
