@@ -21,8 +21,7 @@ class Pair {
       : here_(arena(0, queue, receivers)),
         there_(arena(1, queue, receivers)),
         sender_heap_(here_, here_.endpoint(0)),
-        link_heap_(there_.endpoint(there_.header().link).heap,
-                   there_.endpoint(there_.header().link).heap_size),
+        link_heap_(there_, there_.endpoint(there_.header().link)),
         writer_(here_, 0, sender_heap_),
         relay_(here_, 0, here_.header().link, true),
         arrivals_(there_, 0, link_heap_) {
@@ -342,12 +341,14 @@ TEST(ShelfLink, LosesAndDoublesNothingInRandomRuns) {
     }
     pair.writer().close();
     pair.advance(hours(1));
-    for (bool more = true; more;) {
+    // A receiver that takes nothing may have dropped what was there, which is carried back next.
+    for (int in_vain = 0; in_vain < 2; ++in_vain) {
       while (!held.empty()) give_back();
       pair.carry_unwanted();
-      more = pair.carry_back() > 0;
+      bool more = pair.carry_back() > 0;
       more |= pair.under_way() < capacity && pair.carry();
       more |= take(0);
+      if (more) in_vain = -1;
     }
     EXPECT_TRUE(pair.relay().ended());
     EXPECT_EQ(got.size(), pair.there().dequeued);
