@@ -240,9 +240,9 @@ bool take_following(Inlet& inlet, Piece& piece) {
   }
 }
 
-/// What is left of a message that comes over a direct line goes to `to` by itself. False when the
-/// line breaks: then the message comes again.
-bool read_straight(Inlet& inlet, queue::DirectLine& line, std::uint64_t cookie, std::byte* to) {
+/// What is left of a message that comes over a direct line goes to where the line was told. False
+/// when the line breaks: then the message comes again.
+bool read_straight(Inlet& inlet, queue::DirectLine& line, std::uint64_t cookie) {
   using Straight = queue::DirectLine::Straight;
   const auto& state = PortAccess::state(*inlet.port);
   auto straight = Straight::kComing;
@@ -276,7 +276,7 @@ bool copy_fragments(Inlet& inlet, Piece piece, std::byte* to, std::uint64_t room
     }
     auto* line = to != nullptr ? inlet.reader.line_between_pieces() : nullptr;
     if (line != nullptr && line->go_straight(to)) {
-      return read_straight(inlet, *line, piece.cookie, to);
+      return read_straight(inlet, *line, piece.cookie);
     }
     if (!take_following(inlet, piece)) return false;
   }
