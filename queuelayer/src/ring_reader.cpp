@@ -8,9 +8,6 @@ RingReader::RingReader(const Arena& arena, std::uint32_t channel, bool relay)
       channel_(&arena.channel(channel)),
       counter_(relay ? &channel_->relayed : &channel_->dequeued),
       sender_(&arena.endpoint(channel_->sender)),
-      sender_fences_(
-          sender_fences(arena.header(), *sender_,
-                        arena.endpoint(arena.list<std::uint32_t>(channel_->receivers).front()))),
       tape_(arena.base() + channel_->tape),
       tape_size_(channel_->tape_size) {}
 

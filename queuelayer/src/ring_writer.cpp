@@ -30,8 +30,6 @@ RingWriter::RingWriter(const Arena& arena, std::uint32_t channel, SenderHeap& he
       tape_size_(channel_->tape_size),
       capacity_(channel_->capacity),
       byte_capacity_(channel_->byte_capacity),
-      fences_(arena.endpoint(channel_->sender).worker != 0 &&
-              sender_fences(arena.header(), arena.endpoint(channel_->sender), *receiver_)),
       lap_end_(tape_size_),
       look_step_(shares_core(arena.endpoint(channel_->sender)) ? kLookOnSharedCore
                                                                : kLookOnOwnCore),

@@ -47,12 +47,6 @@ bool fence_group() {
          ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;  // slow, needs no memory
 }
 
-bool sender_fences(const ArenaHeader& header, const EndpointRecord& sender,
-                   const EndpointRecord& receiver) {
-  if (sender.worker == 0) return sender.ringers_fence == 0;
-  return header.group_fences != 0 && sender.worker != receiver.worker;
-}
-
 bool join_group_fences() {
   return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0;
 }

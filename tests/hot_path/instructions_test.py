@@ -20,10 +20,10 @@ import tempfile
 BOUNDS = {
     ("send", 1): 163,
     ("send", 32): 143,
-    ("receive_into", 1): 137,
-    ("receive_into", 32): 118,
-    ("receive", 1): 134,
-    ("receive", 32): 118,
+    ("receive_into", 1): 135,
+    ("receive_into", 32): 116,
+    ("receive", 1): 132,
+    ("receive", 32): 116,
 }
 MESSAGES = 20_000 // 32 * 32
 SKIPPED = 77

@@ -179,9 +179,7 @@ class RingReader {
     channel_->released.store(released_, std::memory_order_release);
     if (!more) counter_->store(++dequeued_, std::memory_order_release);
     // Pairs with the fence of a sender that goes to sleep for want of room.
-    if (!sender_fences_) [[unlikely]]
-      fence_before_looking_at(*sender_);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
+    fence_before_looking_at(*sender_);
     if (channel_->sender_waiting.load(std::memory_order_relaxed) != 0) ring(*sender_);
   }
   [[nodiscard]] Taken take_elsewhere(std::uint64_t at, Piece& piece);
@@ -191,7 +189,6 @@ class RingReader {
   ChannelRecord* channel_;
   std::atomic<std::uint64_t>* counter_;  ///< of messages, in the channel's record
   EndpointRecord* sender_;
-  bool sender_fences_;  ///< for both
   std::byte* tape_;
   std::uint64_t tape_size_;
 

@@ -101,8 +101,6 @@ class RingWriter {
   /// Before sleeping until there is room, and after. While set, receivers ring this sender.
   void expect_room(bool waiting) {
     channel_->sender_waiting.store(waiting ? 1 : 0, std::memory_order_relaxed);
-    if (waiting && fences_) [[maybe_unused]]
-      const bool fenced = fence_group();
   }
 
   /// True when the queue has room and the heap has none, as far as this end knows.
@@ -286,7 +284,6 @@ class RingWriter {
   std::uint64_t tape_size_;
   std::uint64_t capacity_;
   std::uint64_t byte_capacity_;
-  bool fences_;  ///< when it expects room: a fiber of which `sender_fences` is true
 
   std::uint64_t head_ = 0;       ///< position of the next record
   std::uint64_t reclaimed_ = 0;  ///< position up to which memory was taken back

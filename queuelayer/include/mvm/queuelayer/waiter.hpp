@@ -53,10 +53,8 @@
 ///
 /// Where a fiber does leave word, because it is rung only if it has (for room in a queue, at a
 /// board), it fences itself, and so do those who look for that word; but not those in its worker's
-/// own thread, which have nobody to fence against. For room in a ring whose receiver is elsewhere,
-/// it has the kernel fence for the receiver as well, which gives back more often than anybody waits
-/// for room. Threads that a fiber's task has started sleep as anybody does, and have the kernel
-/// fence for everybody.
+/// own thread, which have nobody to fence against. Threads that a fiber's task has started sleep as
+/// anybody does, and have the kernel fence for everybody.
 namespace mvm::queue {
 
 /// Of the ringer; see above.
@@ -100,10 +98,6 @@ inline void ring_for_message(EndpointRecord& endpoint) {
 
 /// Every thread of every process of the group passes a fence; false where the kernel could not.
 [[nodiscard]] bool fence_group();
-
-/// True where a sender that waits for room in a ring fences for its receiver, which then need not.
-[[nodiscard]] bool sender_fences(const ArenaHeader& header, const EndpointRecord& sender,
-                                 const EndpointRecord& receiver);
 
 /// One round of busy waiting: lets the core's other thread go first.
 inline void pause_core() {
